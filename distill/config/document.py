@@ -1,0 +1,123 @@
+"""Read a job document, or say everything that is wrong with it, each with its place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from distill.config.architectures import ARCHITECTURES
+from distill.config.job import JobDocument, NetworkToBuild, TeacherToTrain
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong. `pointer` is a JSON pointer (RFC 6901) into the document."""
+
+    pointer: str
+    detail: str
+    code: str
+
+
+class DocumentInvalid(ValueError):
+    """The document cannot be a job; `problems` says why, in the order of the document."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{problem.pointer}: {problem.detail}" for problem in problems))
+        self.problems = problems
+
+
+def parse_job(raw: Any) -> JobDocument:
+    """The job document in `raw`.
+
+    Raises:
+        DocumentInvalid: names every problem, architecture parameters included.
+    """
+    try:
+        document = JobDocument.model_validate(raw)
+    except ValidationError as error:
+        raise DocumentInvalid(problems_of(error, JobDocument, raw)) from None
+    problems = list(_architecture_problems(document))
+    if problems:
+        raise DocumentInvalid(problems)
+    return document
+
+
+def architecture_problems(network: NetworkToBuild, at: tuple[str, ...]) -> list[Problem]:
+    """What is wrong with a network's parameters; `at` is where `config` stands."""
+    schema = ARCHITECTURES[network.architecture]
+    try:
+        schema.model_validate(network.config)
+    except ValidationError as error:
+        return problems_of(error, schema, network.config, at)
+    return []
+
+
+def problems_of(
+    error: ValidationError, schema: type[BaseModel], raw: Any, at: tuple[str, ...] = ()
+) -> list[Problem]:
+    """Pydantic's errors on `raw` as problems; an unknown field is answered with the nearest name."""
+    return [
+        Problem(_pointer(at + _path(entry["loc"], raw)), _detail(dict(entry), schema), _code(entry["type"]))
+        for entry in error.errors(include_url=False, include_context=True)
+    ]
+
+
+def _architecture_problems(document: JobDocument) -> Iterator[Problem]:
+    if document.student.architecture is not None:
+        yield from architecture_problems(document.student.network(), ("student", "config"))
+    if isinstance(document.teacher, TeacherToTrain):
+        yield from architecture_problems(document.teacher.train, ("teacher", "train", "config"))
+
+
+def _path(location: tuple[int | str, ...], raw: Any) -> tuple[str, ...]:
+    """The location without the names of union arms, which pydantic adds and the document lacks."""
+    path: list[str] = []
+    node = raw
+    for depth, step in enumerate(location):
+        last = depth == len(location) - 1
+        if isinstance(node, list) and isinstance(step, int) and step < len(node):
+            node = node[step]
+        elif isinstance(node, dict) and step in node:
+            node = node[str(step)]
+        elif not (last and isinstance(node, dict)):
+            continue
+        path.append(str(step))
+    return tuple(path)
+
+
+def _pointer(path: tuple[str, ...]) -> str:
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def _code(kind: str) -> str:
+    return "unknown_field" if kind == "extra_forbidden" else kind
+
+
+def _detail(entry: dict[str, Any], schema: type[BaseModel]) -> str:
+    if entry["type"] != "extra_forbidden":
+        return str(entry["msg"])
+    name = str(entry["loc"][-1])
+    nearest = get_close_matches(name, sorted(_field_names(schema)), n=1)
+    hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
+    return f"unknown field '{name}'{hint}"
+
+
+def _field_names(schema: type[BaseModel]) -> set[str]:
+    """Every field name of a document, sections within it included."""
+    names: set[str] = set()
+
+    def collect(node: Any) -> None:
+        if isinstance(node, dict):
+            properties = node.get("properties")
+            if isinstance(properties, dict):
+                names.update(properties)
+            for value in node.values():
+                collect(value)
+        elif isinstance(node, list):
+            for value in node:
+                collect(value)
+
+    collect(schema.model_json_schema())
+    return names

@@ -1,0 +1,170 @@
+"""What the training process tells its supervisor: one JSON object a line, discriminated by `type`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from distill.config.networks import Dataset, Network
+from distill.config.section import Section
+
+Phase = Literal[
+    "staging",
+    "inspecting",
+    "training_teacher",
+    "caching_teacher",
+    "training",
+    "training_control",
+    "evaluating",
+    "exporting",
+    "verifying",
+]
+ErrorClass = Literal["user", "data", "resource", "infrastructure", "timeout", "internal"]
+
+
+class PhaseChanged(Section):
+    """A phase began or ended. The supervisor stamps the time. `staging` is the supervisor's own."""
+
+    type: Literal["phase"] = "phase"
+    name: Phase
+    status: Literal["running", "done"]
+
+
+class Progressed(Section):
+    """Where the whole job stands; at most one a second. `fraction` counts all phases."""
+
+    type: Literal["progress"] = "progress"
+    fraction: Annotated[float, Field(ge=0, le=1)]
+    step: int
+    total_steps: int
+    epoch: int
+    examples_per_s: float | None
+    eta_s: float | None
+
+
+class Measured(Section):
+    """Figures of one step of one run; already thinned to at most 2,000 rows a name."""
+
+    type: Literal["metric"] = "metric"
+    run: str
+    step: int
+    time: float
+    """Epoch seconds."""
+    values: dict[str, float]
+
+
+class Warned(Section):
+    type: Literal["warning"] = "warning"
+    code: str
+    message: str
+
+
+class CheckpointWritten(Section):
+    """A checkpoint is whole on disk under its final name, synced and hashed."""
+
+    type: Literal["checkpoint"] = "checkpoint"
+    path: str
+    """Relative to the folder."""
+    sha256: str
+    bytes: int
+    phase: Phase
+    run: str
+    step: int
+    """Updates of this run. Greater than zero says that a resume keeps work."""
+
+
+class ArtifactWritten(Section):
+    """A file of `out/` to keep."""
+
+    kind: Literal["student", "teacher", "export", "predictions", "metrics", "report", "log"]
+    format: str
+    path: str
+    filename: str
+    media_type: str
+    sha256: str
+    bytes: int
+
+
+class Finished(Section):
+    """The last event of a run: the contract's `result`, and the files to keep."""
+
+    type: Literal["finished"] = "finished"
+    result: dict[str, Any]
+    conclusion: Literal["passed", "gate_failed", "gate_inconclusive", "export_failed", "no_gate"]
+    artifacts: list[ArtifactWritten]
+    student: Network | None
+    environment: dict[str, Any]
+
+
+class Failed(Section):
+    """The last event of a process that cannot go on, with what is true and what to do."""
+
+    type: Literal["failed"] = "failed"
+    code: str
+    error_class: ErrorClass
+    message: str
+    hint: str | None = None
+    retryable: bool = False
+    details: dict[str, Any] = {}
+    """For inspections: missing, unexpected and mis-shaped keys and the like."""
+
+
+class Stopped(Section):
+    """The last event of a run that stopped as asked."""
+
+    type: Literal["stopped"] = "stopped"
+    wish: Literal["cancel", "pause", "drain"]
+
+
+class ModelInspected(Section):
+    """The last event of a model inspection. `report` says what was stripped, mapped and found."""
+
+    type: Literal["model-inspected"] = "model-inspected"
+    network: Network
+    parameters: int
+    size_bytes: int
+    layers: list[dict[str, Any]]
+    report: dict[str, Any]
+
+
+class DatasetInspected(Section):
+    """The last event of a dataset inspection.
+
+    `tables` maps a split to its parquet file in `out/` and that file's sha256. `report` counts
+    duplicates and unreadable rows; `preview` holds a few examples of each class of train.
+    """
+
+    type: Literal["dataset-inspected"] = "dataset-inspected"
+    dataset: Dataset
+    tables: dict[str, dict[str, str]]
+    report: dict[str, Any]
+    preview: list[dict[str, Any]]
+
+
+class Planned(Section):
+    """The last event of a plan: what the job would build and need."""
+
+    type: Literal["planned"] = "planned"
+    student: dict[str, Any]
+    """`parameters`, `size_bytes`."""
+    teacher: dict[str, Any]
+    fits_memory: bool
+    memory_bytes: int
+    estimate: dict[str, Any]
+    warnings: list[dict[str, str]]
+
+
+Event = Annotated[
+    PhaseChanged
+    | Progressed
+    | Measured
+    | Warned
+    | CheckpointWritten
+    | Finished
+    | Failed
+    | Stopped
+    | ModelInspected
+    | DatasetInspected
+    | Planned,
+    Field(discriminator="type"),
+]
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,0 +1,106 @@
+"""The folder that a worker stages and the training process works in.
+
+    FOLDER/in/request.json          one of the requests below; `in` is read-only
+    FOLDER/in/teacher/              a network (model.safetensors, tokenizer.json)
+    FOLDER/in/dataset/              {train,validation,test}.safetensors
+    FOLDER/in/upload                the file to inspect
+    FOLDER/in/checkpoint            the checkpoint to go on from
+    FOLDER/out/                     everything that the process writes
+
+`python -P -m distill run|inspect|plan|outputs FOLDER` reads the request, works, and sends its
+events (`distill.config.events`) to the descriptor that `LIMBECK_EVENTS_FD` names, one JSON object
+a line (to standard output where it names none). A line on standard input asks it to stop:
+`cancel`, `pause` or `drain`; the end of standard input means exit now.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from distill.config.job import JobDocument, Task
+from distill.config.networks import Dataset, Input, Network, Preprocessing
+from distill.config.section import Section
+
+REQUEST = "in/request.json"
+EVENTS_FD = "LIMBECK_EVENTS_FD"
+
+
+class StopWish:
+    """The lines that standard input may carry."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    DRAIN = "drain"
+
+
+class Exit:
+    """How the process ends; everything else is a crash."""
+
+    DONE = 0
+    INTERNAL = 1
+    USAGE = 2
+    FAILED = 10
+    """A `failed` event says why; the same input would fail again."""
+    STOPPED = 11
+    """Stopped as asked, after a checkpoint."""
+    CUDA_OUT_OF_MEMORY = 12
+    DISK_FULL = 13
+
+
+class RunJob(Section):
+    """`run`: one attempt of one job."""
+
+    command: Literal["run"] = "run"
+    document: JobDocument
+    teacher: Network | None
+    """None where the job trains its teacher itself."""
+    dataset: Dataset
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: Annotated[int, Field(ge=1)] = 1
+    resume: bool = False
+    """True where `in/checkpoint` is there."""
+
+
+class InspectModel(Section):
+    """`inspect`: an uploaded teacher checkpoint; rewritten as `out/model.safetensors`."""
+
+    command: Literal["inspect-model"] = "inspect-model"
+    filename: str
+    format: Literal["auto", "state-dict", "safetensors", "huggingface"] = "auto"
+    task: Task | None = None
+    architecture: str | None = None
+    config: dict[str, Any] | None = None
+    input: Input | None = None
+    preprocessing: Preprocessing | None = None
+    labels: list[str] | None = None
+    key_map: list[tuple[str, str]] = []
+    """(regular expression, replacement) on parameter names, in order."""
+    state_dict_key: str | None = None
+
+
+class InspectDataset(Section):
+    """`inspect`: an uploaded or built-in dataset; rewritten as `out/{split}.safetensors`
+    and, for people, `out/{split}.parquet`."""
+
+    command: Literal["inspect-dataset"] = "inspect-dataset"
+    filename: str | None
+    builtin: str | None = None
+    format: str = "auto"
+    task: Task
+    columns: dict[str, Any] = {}
+    label_map: dict[str, str] = {}
+    split: dict[str, Any] = {}
+
+
+class PlanJob(Section):
+    """`plan`: build the student on the meta device and say what the job would need."""
+
+    command: Literal["plan"] = "plan"
+    document: JobDocument
+    teacher: Network | None
+    dataset: Dataset
+    memory_bytes: int | None = None
+    """What the largest worker has."""
+
+
+Request = Annotated[RunJob | InspectModel | InspectDataset | PlanJob, Field(discriminator="command")]

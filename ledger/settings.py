@@ -1,0 +1,56 @@
+"""Everything that an operator may turn, read once at the edge from `LIMBECK_*`."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Passed down as plain values; `distill` never sees it."""
+
+    model_config = SettingsConfigDict(env_prefix="LIMBECK_", frozen=True)
+
+    database_url: str
+    """`sqlite:////path/limbeck.db` or `postgresql+psycopg://...`."""
+    broker_url: str
+    """`redis://host:6379/0`, or `redis+socket:///path/broker.sock`."""
+    store_url: str
+    """Where blobs live: `file:///path` or `s3://bucket/prefix`."""
+    store_options: dict[str, str] = {}
+    """For S3: `endpoint`, `access_key_id`, `secret_access_key`, `region`."""
+    work_dir: Path
+    """Where a worker stages jobs and keeps its cache of inputs. Local to the machine."""
+
+    lease: timedelta = timedelta(seconds=60)
+    """A running job whose lease is over is given to another worker."""
+    renew_every: timedelta = timedelta(seconds=15)
+    give_up_after: timedelta = timedelta(seconds=45)
+    """A supervisor that could not renew for so long kills its own child."""
+    flush_every: timedelta = timedelta(seconds=1)
+    stop_grace: timedelta = timedelta(seconds=20)
+    """How long a child may take to write its checkpoint after a stop line."""
+    sweep_every: timedelta = timedelta(seconds=10)
+    retry_delay: timedelta = timedelta(seconds=10)
+    """Before the second retry after a crash; doubled each time. The first is at once."""
+
+    concurrency: int = Field(1, ge=1)
+    """Jobs that one Celery worker runs side by side."""
+    devices: list[str] = []
+    """The GPUs that this worker owns, as `CUDA_VISIBLE_DEVICES` spells them; one child each."""
+    threads: int | None = None
+    """Compute threads of a training process; by default cores / concurrency."""
+    sandbox: str = "auto"
+    """`auto`: bubblewrap where it works, else limits alone; `bubblewrap` or `limits` insist."""
+    job_memory_bytes: int | None = None
+    """The memory that one job may plan with; by default that of the machine."""
+    inspect_memory_bytes: int = 4 * 2**30
+    """The address space of the process that reads an upload."""
+    inspect_timeout: timedelta = timedelta(minutes=5)
+
+    max_upload_bytes: int = 50 * 2**30
+    max_body_bytes: int = 2 * 2**20
+    bootstrap_key_file: Path | None = None
+    """Where the first key is written (mode 600)."""
+    log_format: str = "json"

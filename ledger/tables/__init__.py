@@ -1,0 +1,37 @@
+"""The rows of the ledger. Every time is in epoch seconds by the clock of the database."""
+
+from ledger.tables.access import ApiKey, IdempotencyKey, Lease, Project
+from ledger.tables.declaration import Table
+from ledger.tables.inputs import Blob, Dataset, File, Model, Reference
+from ledger.tables.jobs import (
+    Artifact,
+    Attempt,
+    Checkpoint,
+    Event,
+    Job,
+    LogChunk,
+    Metric,
+)
+from ledger.tables.work import Chore, Worker
+
+__all__ = [
+    "ApiKey",
+    "Artifact",
+    "Attempt",
+    "Blob",
+    "Checkpoint",
+    "Chore",
+    "Dataset",
+    "Event",
+    "File",
+    "IdempotencyKey",
+    "Job",
+    "Lease",
+    "LogChunk",
+    "Metric",
+    "Model",
+    "Project",
+    "Reference",
+    "Table",
+    "Worker",
+]
