@@ -16,4 +16,8 @@ def new_id(prefix: str) -> str:
 
 def is_id(text: str, prefix: str) -> bool:
     """Whether `text` is spelled like an id with this prefix."""
-    return text.startswith(prefix) and len(text) == len(prefix) + 26 and set(text[len(prefix) :]) <= set(_CROCKFORD)
+    return (
+        text.startswith(prefix)
+        and len(text) == len(prefix) + 26
+        and set(text[len(prefix) :]) <= set(_CROCKFORD)
+    )

@@ -58,7 +58,11 @@ class HuggingFace(Section):
         """A configuration names numbers, never code or attention kernels to fetch."""
         if isinstance(value, dict):
             for key, entry in value.items():
-                if not isinstance(key, str) or key.startswith("_") or key in ("auto_map", "trust_remote_code"):
+                if (
+                    not isinstance(key, str)
+                    or key.startswith("_")
+                    or key in ("auto_map", "trust_remote_code")
+                ):
                     raise PydanticCustomError(
                         "forbidden_configuration",
                         "'{key}' may not be set: it could name code to run",
@@ -71,4 +75,9 @@ class HuggingFace(Section):
         return value
 
 
-ARCHITECTURES: dict[str, type[Section]] = {"mlp": Mlp, "cnn": Cnn, "resnet": Resnet, "huggingface": HuggingFace}
+ARCHITECTURES: dict[str, type[Section]] = {
+    "mlp": Mlp,
+    "cnn": Cnn,
+    "resnet": Resnet,
+    "huggingface": HuggingFace,
+}

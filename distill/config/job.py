@@ -190,7 +190,9 @@ class JobDocument(Section):
             form = export.get("format") if isinstance(export, dict) else export
             if form in ("onnx", "onnx-int8", "onnx-fp16", "huggingface", "executorch"):
                 raise PydanticCustomError(
-                    "not_available_yet", "the export '{form}' is not available in this version yet", {"form": form}
+                    "not_available_yet",
+                    "the export '{form}' is not available in this version yet",
+                    {"form": form},
                 )
         return exports
 

@@ -86,8 +86,20 @@ SHORT_NAMES = {
 """What papers and other toolkits call the same terms; resolved at submit."""
 
 LATER_KINDS = frozenset(
-    "multi_level mse_logits hint attention_transfer relational similarity probabilistic_transfer"
-    " correlation review hidden_state attention_map value_relation".split()
+    [
+        "multi_level",
+        "mse_logits",
+        "hint",
+        "attention_transfer",
+        "relational",
+        "similarity",
+        "probabilistic_transfer",
+        "correlation",
+        "review",
+        "hidden_state",
+        "attention_map",
+        "value_relation",
+    ]
 )
 
 

@@ -26,8 +26,12 @@ class Preprocessing(Section):
     Text has a tokenizer instead: the sha256 of its `tokenizer.json`, and a length.
     """
 
-    resize: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=2)] | None = None
-    crop: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=2)] | None = None
+    resize: (
+        Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=2)] | None
+    ) = None
+    crop: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=2)] | None = (
+        None
+    )
     scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     mean: list[Annotated[float, Field(allow_inf_nan=False)]] = []
     std: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = []

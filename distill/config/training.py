@@ -41,7 +41,11 @@ class StepDecay(Section):
     """The rate is multiplied by `factor` at each share of the steps in `at`."""
 
     kind: Literal["step"]
-    at: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1, max_length=20)] = [0.625, 0.75, 0.875]
+    at: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1, max_length=20)] = [
+        0.625,
+        0.75,
+        0.875,
+    ]
     factor: Annotated[float, Field(gt=0, le=1)] = 0.1
     warmup_steps: Annotated[int, Field(ge=0)] = 0
 

@@ -24,7 +24,8 @@ class Job(Table):
             "status IN ('queued','running','paused','succeeded','failed','cancelled')", name="status_known"
         ),
         CheckConstraint(
-            "status <> 'running' OR (lease_expires_at IS NOT NULL AND token IS NOT NULL)", name="running_leased"
+            "status <> 'running' OR (lease_expires_at IS NOT NULL AND token IS NOT NULL)",
+            name="running_leased",
         ),
         Index("ix_jobs_claim", "lane", "status", "priority", "id"),
         Index(

@@ -15,7 +15,8 @@ class Chore(Table):
     __tablename__ = "chores"
     __table_args__ = (
         CheckConstraint(
-            "status <> 'running' OR (lease_expires_at IS NOT NULL AND token IS NOT NULL)", name="running_leased"
+            "status <> 'running' OR (lease_expires_at IS NOT NULL AND token IS NOT NULL)",
+            name="running_leased",
         ),
         Index("ix_chores_claim", "status", "id"),
     )
