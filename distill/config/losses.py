@@ -86,7 +86,7 @@ SHORT_NAMES = {
 """What papers and other toolkits call the same terms; resolved at submit."""
 
 LATER_KINDS = frozenset(
-    [
+    {
         "multi_level",
         "mse_logits",
         "hint",
@@ -99,7 +99,7 @@ LATER_KINDS = frozenset(
         "hidden_state",
         "attention_map",
         "value_relation",
-    ]
+    }
 )
 
 
