@@ -1,0 +1,80 @@
+"""The servers of the tests: real, private, and gone with the process that started them."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import redis
+from sqlalchemy import text
+
+from ledger.database import Sessions
+from tests.servers.postgres import Postgres
+from tests.servers.redis import Broker
+
+STARTS_BOTH = """
+import signal
+from tests.servers import postgres, redis
+with postgres.postgres() as server, redis.broker() as broker:
+    print(server.url.query["host"], broker.url.removeprefix("redis+socket://"), flush=True)
+    signal.pause()
+"""
+
+CONNECTS = """
+import sys, psycopg
+connection = psycopg.connect(sys.argv[1], autocommit=True)
+print("connected", flush=True)
+connection.execute("SELECT pg_sleep(60)")
+"""
+
+
+def test_a_database_is_empty_and_of_the_test_alone(sessions: Sessions, project_id: str) -> None:
+    with sessions.reading() as session:
+        found = session.execute(text("SELECT id FROM projects")).scalars().all()
+    assert found == [project_id]
+
+
+def test_the_database_of_a_test_is_dropped_although_someone_is_still_connected(
+    postgresql_server: Postgres,
+) -> None:
+    with postgresql_server.database() as url:
+        lingering = subprocess.Popen(
+            [sys.executable, "-c", CONNECTS, url.set(drivername="postgresql").render_as_string(False)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert lingering.stdout is not None
+        lingering.stdout.readline()
+    lingering.communicate(timeout=10)
+    assert lingering.returncode != 0
+
+
+def test_the_broker_is_flushed_between_tests(broker_server: Broker, broker_url: str) -> None:
+    assert broker_server.client.dbsize() == 0
+    broker_server.client.set("left", "behind")
+
+
+def test_the_broker_is_flushed_between_tests_again(broker_server: Broker, broker_url: str) -> None:
+    assert broker_server.client.dbsize() == 0
+    broker_server.client.set("left", "behind")
+
+
+def test_servers_die_with_a_test_process_that_is_killed() -> None:
+    starter = subprocess.Popen([sys.executable, "-c", STARTS_BOTH], stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    host, socket = starter.stdout.readline().split()
+    servers = [server for server in psutil.Process(starter.pid).children() if server.is_running()]
+    assert len(servers) == 2
+    assert redis.Redis(unix_socket_path=socket).ping()
+
+    os.kill(starter.pid, signal.SIGKILL)
+    starter.communicate()
+    _, alive = psutil.wait_procs(servers, timeout=20)
+
+    assert alive == []
+    assert not Path(host, ".s.PGSQL.5432").exists()
+    for left in (Path(host), Path(socket).parent):
+        shutil.rmtree(left)
