@@ -59,9 +59,9 @@ def postgres() -> Iterator[Postgres]:
         url = URL.create(
             "postgresql+psycopg", username="postgres", database="postgres", query={"host": str(folder.path)}
         )
+        command = [str(programs / "postgres"), "-D", str(data), "-h", "", "-k", str(folder.path)]
         server = Server(
-            [*_as_anyone_but_root(programs), str(programs / "postgres"), "-D", str(data)]
-            + ["-h", "", "-k", str(folder.path), *CARELESS],
+            [*_as_anyone_but_root(programs), *command, *CARELESS],
             log=folder.path / "postgres.log",
             ready=lambda: _answers(url),
         )
@@ -99,9 +99,9 @@ def version() -> tuple[int, str]:
 
 
 def _init(programs: Path, data: Path) -> None:
+    command = [str(programs / "initdb"), "-D", str(data), "--no-sync", "-A", "trust", "-U", "postgres"]
     subprocess.run(
-        [*_as_anyone_but_root(programs), str(programs / "initdb"), "-D", str(data), "--no-sync"]
-        + ["-A", "trust", "-U", "postgres", "--encoding=UTF8", "--locale=C.UTF-8"],
+        [*_as_anyone_but_root(programs), *command, "--encoding=UTF8", "--locale=C.UTF-8"],
         check=True,
         capture_output=True,
         cwd=data.parent,
@@ -116,11 +116,10 @@ def _as_anyone_but_root(programs: Path) -> list[str]:
     """PostgreSQL refuses to run as root: as nobody, or in a user namespace where nobody cannot look."""
     if not runs_as_root():
         return []
+    ends_with_parent = ("--pdeathsig", "INT", "--")  # set again: a change of user clears it
     if _needs_other_user(programs):
-        return ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"] + [
-            *("--pdeathsig", "INT", "--")  # set again: a change of user clears it
-        ]
-    return ["unshare", "--user", "--map-user=1000", "--map-group=1000", "setpriv", "--pdeathsig", "INT", "--"]
+        return ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", *ends_with_parent]
+    return ["unshare", "--user", "--map-user=1000", "--map-group=1000", "setpriv", *ends_with_parent]
 
 
 def _answers(url: URL) -> bool:

@@ -21,7 +21,7 @@ class Folder:
     """A temporary folder with a name so short that a socket in it stays below 108 bytes."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="lmb-", dir="/tmp"))  # noqa: S108 - mode 700, random name
+        self.path = Path(tempfile.mkdtemp(prefix="lmb-", dir="/tmp"))
 
     def give_to(self, user: str) -> None:
         shutil.chown(self.path, user=user)
