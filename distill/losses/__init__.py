@@ -1,0 +1,32 @@
+"""The losses of knowledge distillation: pure functions of tensors, each naming its paper.
+
+Logits have shape (batch, classes), embeddings (batch, features), features (batch, channels,
+height, width); labels are int64 (batch,), -1 where unlabeled. Every function returns a scalar.
+"""
+
+from distill.losses.features import attention_transfer_loss, hint_loss
+from distill.losses.logits import (
+    decoupled_loss,
+    dist_loss,
+    hard_target_loss,
+    jensen_shannon_loss,
+    reverse_kl_loss,
+    soft_target_loss,
+    standardized_loss,
+)
+from distill.losses.relations import probabilistic_transfer_loss, relational_loss, similarity_loss
+
+__all__ = [
+    "attention_transfer_loss",
+    "decoupled_loss",
+    "dist_loss",
+    "hard_target_loss",
+    "hint_loss",
+    "jensen_shannon_loss",
+    "probabilistic_transfer_loss",
+    "relational_loss",
+    "reverse_kl_loss",
+    "similarity_loss",
+    "soft_target_loss",
+    "standardized_loss",
+]
