@@ -1,0 +1,1 @@
+"""Judge what users upload before anything is trained on it. No code of theirs ever runs."""

@@ -1,0 +1,123 @@
+"""Networks: built by name from their parameters, or loaded from what an inspection wrote."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from distill.config.architectures import ARCHITECTURES
+from distill.config.networks import Input, Layer, Network
+from distill.preprocess import view
+from distill.rejection import Rejected
+
+TAKES = {
+    "mlp": ("image", "tabular"),
+    "cnn": ("image",),
+    "resnet": ("image",),
+    "huggingface": ("text",),
+}
+"""Which kinds of input each architecture takes."""
+
+Builder = Callable[[dict[str, Any], Sequence[int], int], nn.Module]
+
+
+def complete(architecture: str, config: dict[str, Any]) -> dict[str, Any]:
+    """`config` with every parameter that it left to its default."""
+    return ARCHITECTURES[architecture].model_validate(config).model_dump()
+
+
+def build(architecture: str, config: dict[str, Any], *, input: Input, num_outputs: int) -> nn.Module:
+    """An untrained network with `num_outputs` logits.
+
+    `input` is what the first layer sees: see `distill.preprocess.view`.
+
+    Raises:
+        Rejected: `input_not_taken`, where the architecture takes another kind of input, or
+            `configuration_invalid`, where these parameters make no network.
+    """
+    if input.kind not in TAKES[architecture]:
+        fitting = ", ".join(name for name, kinds in TAKES.items() if input.kind in kinds)
+        raise Rejected(
+            "input_not_taken",
+            "user",
+            f"'{architecture}' takes {' or '.join(TAKES[architecture])} inputs; these are {input.kind}",
+            f"use one of: {fitting}",
+        )
+    builder: Builder = import_module(f"distill.models.{architecture}").build
+    try:
+        return builder(complete(architecture, config), input.shape, num_outputs)
+    except (ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
+        raise Rejected(
+            "configuration_invalid",
+            "user",
+            f"these parameters make no '{architecture}': {error}",
+            "GET /v1/architectures lists the parameters and their ranges",
+        ) from error
+
+
+def build_on_meta(architecture: str, config: dict[str, Any], *, input: Input, num_outputs: int) -> nn.Module:
+    """The same network without memory for its weights: names, shapes and dtypes alone."""
+    with torch.device("meta"):
+        return build(architecture, config, input=input, num_outputs=num_outputs)
+
+
+def load_network(network: Network, folder: Path) -> nn.Module:
+    """The network in `folder` (`model.safetensors` or `student.safetensors`), in eval mode.
+
+    Built afresh from the record, its weights read from disk; shares nothing with any other module,
+    and draws nothing from the global random generator.
+    """
+    weights = next(name for name in sorted(network.files) if name.endswith(".safetensors"))
+    seen = view(network.input, network.preprocessing)
+    with torch.random.fork_rng(devices=[]):
+        module = build(network.architecture, network.config, input=seen, num_outputs=network.num_outputs)
+    module.load_state_dict(load_file(folder / weights), strict=True)
+    return module.eval()
+
+
+def parameters(module: nn.Module) -> int:
+    """How many numbers training may change."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def size_bytes(module: nn.Module) -> int:
+    """Bytes of everything that a file of this network holds, buffers included."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
+
+
+def example_batch(input: Input, *, batch: int, device: str) -> Tensor | dict[str, Tensor]:
+    """A batch of zeros such as the network takes it: float32 (batch, ...), or token ids, none padded."""
+    shape = (batch, *input.shape)
+    if input.kind != "text":
+        return torch.zeros(shape, device=device)
+    return {"input_ids": torch.zeros(shape, dtype=torch.int64, device=device)}
+
+
+def layers(module: nn.Module, input: Input) -> list[Layer]:
+    """Every module that computes, in the order of one dry forward, with its output's shape."""
+    device = str(next(module.parameters()).device)
+    found: list[Layer] = []
+
+    def listen(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def record(part: nn.Module, _: Any, output: Any) -> None:
+            tensor = output[0] if isinstance(output, tuple) and output else output
+            shape = list(tensor.shape[1:]) if isinstance(tensor, Tensor) else None
+            found.append(Layer(name=name, shape=shape, kind=type(part).__name__))
+
+        return record
+
+    handles = [part.register_forward_hook(listen(name)) for name, part in module.named_modules() if name]
+    was_training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            module(example_batch(input, batch=1, device=device))
+    finally:
+        module.train(was_training)
+        for handle in handles:
+            handle.remove()
+    return found
