@@ -43,11 +43,11 @@ migration: ## write a migration from the tables (name="what it does")
 
 acceptance: ## long proofs with real processes
 	@scripts/setup --dev
-	LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -m "long or not long" tests/acceptance $(args)
+	LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -m long tests/acceptance $(args)
 
 faults: ## long proofs with processes that are killed
 	@scripts/setup --dev
-	LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -m "long or not long" tests/faults $(args)
+	LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -m long tests/faults $(args)
 
 bench: ## measure, and print ratios against something measured in the same run
 	@scripts/setup --dev
