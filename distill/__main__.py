@@ -1,0 +1,111 @@
+"""`python -P -m distill run|inspect|plan FOLDER`: one request, its events, an exit code."""
+
+import errno
+import sys
+import traceback
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+
+from distill.attempt import StopAsked
+from distill.channel import Events, StopLine
+from distill.config.events import Failed, Stopped
+from distill.config.folder import REQUEST, Exit, InspectDataset, InspectModel, PlanJob, Request, RunJob
+from distill.rejection import Rejected
+
+USAGE = "usage: python -P -m distill run|inspect|plan FOLDER"
+COMMANDS = {
+    "run": (RunJob,),
+    "inspect": (InspectModel, InspectDataset),
+    "plan": (PlanJob,),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the request in the folder asks, and return the exit code."""
+    if len(arguments) != 2 or arguments[0] not in COMMANDS:
+        return _misused(USAGE)
+    command, folder = arguments[0], Path(arguments[1]).absolute()
+    try:
+        request: Request = TypeAdapter(Request).validate_json((folder / REQUEST).read_bytes())
+    except OSError as error:
+        return _misused(f"{folder / REQUEST} cannot be read: {error.strerror}")
+    except ValidationError as error:
+        return _misused(f"{folder / REQUEST} is no request: {error}")
+    if not isinstance(request, COMMANDS[command]):
+        return _misused(f"{folder / REQUEST} asks for '{request.command}', not for '{command}'")
+
+    events, stop = Events(), StopLine()
+    (folder / "out").mkdir(exist_ok=True)
+    try:
+        _serve(request, folder, events, stop)
+    except StopAsked as asked:
+        events.send(Stopped(wish=asked.wish))
+        return Exit.STOPPED
+    except Rejected as rejected:
+        events.send(rejected.event())
+        return Exit.FAILED
+    except Exception as error:
+        traceback.print_exc()
+        code, event = _ending(error)
+        events.send(event)
+        return code
+    return Exit.DONE
+
+
+def _serve(request: Request, folder: Path, events: Events, stop: StopLine) -> None:
+    """Each request imports what it needs and no more, so that it starts soon."""
+    if isinstance(request, RunJob):
+        from distill.recipe import run_job
+
+        torch.set_num_threads(request.threads)
+        run_job(request, folder, events, stop)
+    elif isinstance(request, InspectModel):
+        from distill.inspect.model import inspect_model
+
+        inspect_model(request, folder, events)
+    elif isinstance(request, InspectDataset):
+        from distill.inspect.dataset import inspect_dataset
+
+        inspect_dataset(request, folder, events)
+    else:
+        from distill.plan import plan
+
+        plan(request, folder, events)
+
+
+def _ending(error: Exception) -> tuple[int, Failed]:
+    """The exit code and the last event of an error that nobody foresaw."""
+    said = str(error)
+    if isinstance(error, torch.OutOfMemoryError):
+        return Exit.CUDA_OUT_OF_MEMORY, _resource(
+            "gpu_memory", "the GPU's memory did not suffice", "make the batch or the networks smaller"
+        )
+    if isinstance(error, MemoryError) or "can't allocate memory" in said:
+        return Exit.FAILED, _resource(
+            "memory", "the machine's memory did not suffice", "make the batch or the networks smaller"
+        )
+    if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in said:
+        return Exit.DISK_FULL, _resource(
+            "disk_full", "the worker's disk is full", "free space on the worker, then retry the job"
+        )
+    return Exit.INTERNAL, Failed(
+        code="internal",
+        error_class="internal",
+        message=f"the training process met an error that it did not foresee: {type(error).__name__}",
+        hint="the job's log has the traceback: please report it",
+    )
+
+
+def _resource(code: str, message: str, hint: str) -> Failed:
+    return Failed(code=code, error_class="resource", message=message, hint=hint)
+
+
+def _misused(sentence: str) -> int:
+    sys.stderr.write(sentence + "\n")
+    return Exit.USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

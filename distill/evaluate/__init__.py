@@ -1,0 +1,1 @@
+"""What came out: every figure of the test split, measured on the written files."""

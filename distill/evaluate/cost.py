@@ -1,0 +1,56 @@
+"""What a network costs: parameters, multiply-adds, bytes and milliseconds."""
+
+import time
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from distill.config.job import Latency
+from distill.preprocess import Inputs
+
+WARM_UP = 5
+LEAST_ROUNDS, MOST_ROUNDS = 20, 200
+BUDGET_S = 2.0
+
+
+def macs(module: nn.Module, inputs: Inputs) -> int:
+    """Multiply-adds of one forward pass in matrix products, convolutions and attention."""
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        module(inputs)
+    return counter.get_total_flops() // 2
+
+
+def latencies(
+    modules: Mapping[str, nn.Module], inputs: Inputs, target: Latency
+) -> dict[str, dict[str, float]]:
+    """`{p50, p95}` in milliseconds of each network on the CPU, taken in turns.
+
+    In turns, so that whatever else the machine does meets all of them alike.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in modules}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(target.threads)
+    try:
+        with torch.inference_mode():
+            for module in modules.values():
+                for _ in range(WARM_UP):
+                    module(inputs)
+            end = time.perf_counter() + BUDGET_S
+            for round_number in range(MOST_ROUNDS):
+                if round_number >= LEAST_ROUNDS and time.perf_counter() > end:
+                    break
+                for name, module in modules.items():
+                    start = time.perf_counter()
+                    module(inputs)
+                    taken[name].append((time.perf_counter() - start) * 1000)
+    finally:
+        torch.set_num_threads(threads)
+    quantiles = torch.tensor([0.5, 0.95], dtype=torch.float64)
+    result = {}
+    for name, times in taken.items():
+        p50, p95 = torch.tensor(times, dtype=torch.float64).quantile(quantiles).tolist()
+        result[name] = {"p50": p50, "p95": p95}
+    return result

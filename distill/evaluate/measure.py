@@ -1,0 +1,87 @@
+"""Measure written files on the test split. The only place, with verification, that opens it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from distill.batches import View
+from distill.config.job import Latency
+from distill.config.networks import Network
+from distill.data import SplitData
+from distill.evaluate.cost import latencies, macs
+from distill.evaluate.figures import figures
+from distill.models import load_network, parameters
+
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class NetworkFile:
+    """A network on disk, and how its outputs stand to the dataset's labels."""
+
+    network: Network
+    folder: Path
+    weights: str
+    """The file name of the weights."""
+    labels_used: int | None
+    """Labels that it was trained on; None where nobody told."""
+    order: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Logits (n, classes) of one network on test, in the order of the dataset's labels, and its figures."""
+
+    logits: Tensor
+    figures: dict[str, Any]
+
+
+def measure(
+    files: Mapping[str, NetworkFile],
+    split: SplitData,
+    view: View,
+    *,
+    names: list[str],
+    latency: Latency,
+    heed: Callable[[], None],
+) -> dict[str, Measured]:
+    """Load each file afresh and measure it: what it answers, what it costs."""
+    modules = {run: load_network(file.network, file.folder) for run, file in files.items()}
+    inputs, _ = View.of(split, view.preprocessor, torch.device("cpu")).batch(
+        torch.arange(latency.batch_size) % len(view)
+    )
+    times = latencies(modules, inputs, latency)
+    one, _ = View.of(split, view.preprocessor, torch.device("cpu")).batch(torch.arange(1))
+    labeled = view.labeled_rows()
+    result = {}
+    for run, file in files.items():
+        module = modules[run]
+        cost = {
+            "parameters": parameters(module),
+            "size_bytes": (file.folder / file.weights).stat().st_size,
+            "macs": macs(module, one),
+            "latency_ms": times[run],
+            "labels_used": file.labels_used,
+            "file": file.weights,
+            "sha256": file.network.files[file.weights],
+        }
+        logits = logits_on(module.to(view.device), view, heed)
+        if file.order is not None:
+            logits = logits[:, file.order]
+        result[run] = Measured(logits, figures(logits[labeled], view.labels[labeled], names) | cost)
+    return result
+
+
+def logits_on(module: nn.Module, view: View, heed: Callable[[], None]) -> Tensor:
+    """Logits float32 (n, classes) of every example, on the CPU."""
+    chunks = []
+    for rows in torch.arange(len(view)).split(CHUNK):
+        heed()
+        inputs, _ = view.batch(rows)
+        with torch.inference_mode():
+            chunks.append(module(inputs).float().cpu())
+    return torch.cat(chunks).clone()

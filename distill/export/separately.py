@@ -1,0 +1,41 @@
+"""Show the test split to a downloaded student, in a process that knows nothing of this package.
+
+    python -I separately.py STUDENT_FOLDER TEST_SPLIT LOGITS
+
+Loads `STUDENT_FOLDER/load.py` as a user would, and writes float32 logits to the file LOGITS.
+"""
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+CHUNK = 256
+
+
+def main(folder: Path, split: Path, logits: Path) -> None:
+    """Write the student's logits for every example of `split`, in order."""
+    spec = spec_from_file_location("load", folder / "load.py")
+    assert spec is not None
+    assert spec.loader is not None
+    load = module_from_spec(spec)
+    spec.loader.exec_module(load)
+    student = load.load(folder)
+    examples = _examples(load.read_safetensors(split))
+    assert not any(name.split(".")[0] == "distill" for name in sys.modules)
+    with logits.open("wb") as file:
+        for start in range(0, len(examples), CHUNK):
+            chunk = load.predict(student, examples[start : start + CHUNK])
+            file.write(chunk.float().contiguous().numpy().tobytes())
+
+
+def _examples(tensors: dict[str, Any]) -> Any:
+    if "text_offsets" not in tensors:
+        return tensors["image" if "image" in tensors else "features"]
+    content, edges = bytes(tensors["text_bytes"].tolist()), tensors["text_offsets"].tolist()
+    return [content[start:end].decode() for start, end in pairwise(edges)]
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

@@ -1,0 +1,62 @@
+"""Run the written student outside, and compare."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+PROGRAM = Path(__file__).with_name("separately.py")
+SAME_ENOUGH = 0.999
+"""The least share of examples on which both must name the same class."""
+LOOK_EVERY_S = 0.1
+DEADLINE_S = 1800
+
+
+class RefusedToRun(Exception):
+    """The student's own loader failed; the message is the last line that it said."""
+
+
+def logits_outside(student: Path, split: Path, *, classes: int, heed: Callable[[], None]) -> Tensor:
+    """Logits (n, classes) that `student/load.py` gives for `split`, in a plain Python process.
+
+    `heed` is called while waiting; what it raises ends the process.
+
+    Raises:
+        RefusedToRun: the process failed.
+    """
+    with tempfile.TemporaryDirectory(dir=student.parent) as scratch:
+        answer, log = Path(scratch) / "logits", Path(scratch) / "log"
+        with log.open("wb") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-I", str(PROGRAM), str(student), str(split), str(answer)],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                cwd=scratch,
+            )
+        try:
+            _wait(process, heed)
+        finally:
+            process.kill()
+            process.wait()
+        if process.returncode != 0:
+            lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise RefusedToRun(lines[-1])
+        return torch.frombuffer(bytearray(answer.read_bytes()), dtype=torch.float32).view(-1, classes)
+
+
+def _wait(process: "subprocess.Popen[bytes]", heed: Callable[[], None]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while process.poll() is None:
+        heed()
+        if time.monotonic() > deadline:
+            raise RefusedToRun(f"it did not finish within {DEADLINE_S} s")
+        try:
+            process.wait(LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:
+            continue

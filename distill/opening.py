@@ -1,0 +1,229 @@
+"""Phase `inspecting`: open what a job was given, and refuse before any training what cannot work."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from distill.admission import admit
+from distill.batches import View
+from distill.config.folder import RunJob
+from distill.config.job import JobDocument, TeacherToTrain
+from distill.config.networks import Dataset, Input, Network, Preprocessing
+from distill.data import open_split
+from distill.labels import with_fewer_labels
+from distill.memory import available_bytes
+from distill.models import build, load_network
+from distill.preprocess import Preprocessor, measured_on, view
+from distill.rejection import Rejected
+from distill.train import FrozenTeacher
+
+Warn = Callable[[str, str], None]
+LEARNING_FACTS = {"task", "teacher", "dataset", "labels", "student", "losses", "training"}
+EXAMPLES_TO_TRY = 512
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A job whose inputs fit each other."""
+
+    document: JobDocument
+    dataset: Dataset
+    device: torch.device
+    preprocessor: Preprocessor
+    everything: View
+    """The train split with every label that it has: what a teacher trained in the job learns from."""
+    train: View
+    """The same with the labels that student and control may see."""
+    validation: View
+    labeled_rows: list[int]
+    """The source rows whose labels student and control see."""
+    student: Network
+    teacher: Network
+    uploaded_teacher: FrozenTeacher | None
+    teacher_order: Tensor | None
+    """Which output of an uploaded teacher each label is; None where the orders agree."""
+
+    def fresh(self, network: Network, seed: int) -> nn.Module:
+        """An untrained network on the device; the same seed gives the same weights."""
+        torch.manual_seed(seed)
+        module = build(
+            network.architecture,
+            network.config,
+            input=view(network.input, network.preprocessing),
+            num_outputs=network.num_outputs,
+        )
+        return module.to(self.device)
+
+
+def fingerprint(request: RunJob) -> str:
+    """What a checkpoint must agree with to go on: everything that learning depends on."""
+    facts = [
+        request.document.model_dump(mode="json", include=LEARNING_FACTS),
+        request.teacher and request.teacher.files,
+        {name: split.sha256 for name, split in request.dataset.splits.items()},
+    ]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def open_job(request: RunJob, folder: Path, warn: Warn) -> Opened:
+    """Open train and validation, load the teacher, and check that the student can be built.
+
+    Raises:
+        Rejected: the inputs do not fit each other, or not into memory.
+    """
+    document, dataset, teacher = request.document, request.dataset, request.teacher
+    device = torch.device(request.device)
+    _require_labels(dataset)
+    admission = admit(document, teacher, dataset, memory_bytes=_memory_of(device))
+
+    data = folder / "in" / "dataset"
+    split = open_split(data, dataset.splits["train"], dataset)
+    if teacher is not None:
+        preprocessing = teacher.preprocessing
+    else:
+        assert isinstance(split.inputs, Tensor)
+        preprocessing = measured_on(split.inputs, dataset.input)
+    tokenizer = folder / "in" / "teacher" / "tokenizer.json" if dataset.input.kind == "text" else None
+    preprocessor = Preprocessor.of(preprocessing, dataset.input, tokenizer)
+    asked = document.student.network().architecture
+    student = _record(asked, admission.student_config, dataset, preprocessing)
+
+    everything = View.of(split, preprocessor, device)
+    train, seen = with_fewer_labels(everything, document.labels)
+    validation = View.of(
+        open_split(data, dataset.splits["validation"], dataset), preprocessor, device
+    )
+    uploaded = order = None
+    if teacher is not None:
+        order = _label_order(teacher, dataset)
+        uploaded = FrozenTeacher(load_network(teacher, folder / "in" / "teacher"), order).to(device)
+    else:
+        assert isinstance(document.teacher, TeacherToTrain)
+        assert admission.teacher_config is not None
+        to_train = document.teacher.train.architecture
+        teacher = _record(to_train, admission.teacher_config, dataset, preprocessing)
+    opened = Opened(
+        document=document,
+        dataset=dataset,
+        device=device,
+        preprocessor=preprocessor,
+        everything=everything,
+        train=train,
+        validation=validation,
+        labeled_rows=split.rows[seen].tolist(),
+        student=student,
+        teacher=teacher,
+        uploaded_teacher=uploaded,
+        teacher_order=order,
+    )
+    _try(opened.fresh(student, document.training.seed), everything, student, who="student")
+    if uploaded is None:
+        _try(opened.fresh(teacher, 0), everything, teacher, who="teacher")
+    else:
+        _try_teacher(uploaded, teacher, opened, warn)
+    return opened
+
+
+def _memory_of(device: torch.device) -> int:
+    """Bytes that are free where the networks will be."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_bytes()
+
+
+def _require_labels(dataset: Dataset) -> None:
+    for name, split in dataset.splits.items():
+        if split.labeled == 0:
+            raise Rejected(
+                "no_labels", "data", f"no example of the split '{name}' has a label", "label some of them"
+            )
+
+
+def _label_order(teacher: Network, dataset: Dataset) -> Tensor | None:
+    """Which output of the teacher stands for each label of the dataset; None where they agree."""
+    if teacher.labels == dataset.labels:
+        return None
+    assert teacher.labels is not None
+    return torch.tensor([teacher.labels.index(name) for name in dataset.labels])
+
+
+def _record(
+    architecture: str, config: dict[str, Any], dataset: Dataset, preprocessing: Preprocessing
+) -> Network:
+    return Network(
+        task=dataset.task,
+        architecture=architecture,
+        config=config,
+        labels=dataset.labels,
+        num_outputs=len(dataset.labels),
+        input=dataset.input,
+        preprocessing=preprocessing,
+    )
+
+
+def _try_teacher(teacher: FrozenTeacher, network: Network, opened: "Opened", warn: Warn) -> None:
+    """Refuse a teacher that answers in probabilities; warn of one that knows nothing here."""
+    logits = _try(teacher, opened.validation, network, who="teacher")
+    if _are_probabilities(logits):
+        raise Rejected(
+            "teacher_outputs_probabilities",
+            "user",
+            "the teacher's outputs are probabilities, not logits",
+            "register the network without its last softmax",
+            {"pointer": "/teacher"},
+        )
+    rows = opened.validation.labeled_rows()[:EXAMPLES_TO_TRY]
+    inputs, labels = opened.validation.batch(rows)
+    accuracy = float((teacher(inputs).argmax(dim=-1) == labels).float().mean())
+    chance = 1 / network.num_outputs
+    if accuracy <= chance + 2 * sqrt(chance * (1 - chance) / len(rows)):
+        warn(
+            "teacher_near_chance",
+            f"the teacher is right on {accuracy:.0%} of {len(rows)} validation examples, about as a guess "
+            f"among {network.num_outputs} classes would be: check its labels and its preprocessing",
+        )
+
+
+def _are_probabilities(logits: Tensor) -> bool:
+    """Whether rows are a softmax already, or its logarithm."""
+    for rows in (logits.double(), logits.double().exp()):
+        sums = rows.sum(dim=-1)
+        if bool((rows >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
+            return True
+    return False
+
+
+def _try(module: nn.Module, view: View, network: Network, *, who: str) -> Tensor:
+    """Logits of a few examples, to see that the network takes them."""
+    module.eval()
+    inputs, _ = view.batch(torch.arange(min(2, len(view))))
+    try:
+        with torch.inference_mode():
+            logits: Tensor = module(inputs)
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise Rejected(
+            "input_does_not_fit",
+            "user",
+            f"the {who} does not take inputs of shape {_shape(network.input)}: {str(error).splitlines()[0]}",
+            f"change the {who}'s architecture or its preprocessing",
+            {"pointer": f"/{who}"},
+        ) from error
+    if logits.shape[1:] != (network.num_outputs,):
+        raise Rejected(
+            "outputs_do_not_fit",
+            "user",
+            f"the {who} gives outputs of shape {list(logits.shape[1:])}, not one for each of "
+            f"{network.num_outputs} classes",
+            None,
+            {"pointer": f"/{who}"},
+        )
+    return logits
+
+
+def _shape(input: Input) -> str:
+    return " x ".join(map(str, input.shape))

@@ -1,0 +1,73 @@
+"""`report.json`: what was asked, what came out, and the data of its pictures."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from distill.config.job import JobDocument
+from distill.history import History
+
+POINTS_OF_A_CURVE = 200
+TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
+
+
+def report(
+    document: JobDocument,
+    result: dict[str, Any],
+    history: History,
+    *,
+    teacher_logits: Tensor,
+    labels: list[str],
+    environment: dict[str, Any],
+) -> dict[str, Any]:
+    """Everything that the renderings of a report show. `result` is the contract's."""
+    return {
+        "version": 1,
+        "asked": document.model_dump(mode="json"),
+        "result": result,
+        "table": table(result),
+        "curves": [
+            {"run": run, "name": name, "points": thinned(history.curve(run, name))}
+            for run, name in history.names()
+        ],
+        "temperature": temperature_picture(teacher_logits, labels),
+        "environment": environment,
+    }
+
+
+def table(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row a figure, one column a network."""
+    figures = (
+        "accuracy", "balanced_accuracy", "macro_f1", "loss", "ece",
+        "parameters", "size_bytes", "macs", "labels_used",
+    )  # fmt: skip
+    runs = [run for run in ("teacher", "student", "control") if result[run] is not None]
+    rows = [{"figure": figure, **{run: result[run][figure] for run in runs}} for figure in figures]
+    for quantile in ("p50", "p95"):
+        times = {run: result[run]["latency_ms"][quantile] for run in runs}
+        rows.append({"figure": f"latency_ms.{quantile}", **times})
+    return rows
+
+
+def thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """At most `POINTS_OF_A_CURVE` points, the last among them."""
+    every = -(-len(points) // POINTS_OF_A_CURVE)
+    return points[::-1][::every][::-1] if every > 1 else points
+
+
+def temperature_picture(teacher_NC: Tensor, labels: list[str]) -> dict[str, Any]:
+    """How the teacher's word on one test example softens as the temperature rises.
+
+    The example is the one on which the teacher's second class comes nearest to its first.
+    """
+    top = F.softmax(teacher_NC.double(), dim=-1).topk(2, dim=-1).values
+    example = int((top[:, 0] - top[:, 1]).argmin())
+    logits = teacher_NC[example].double()
+    return {
+        "example": example,
+        "labels": labels,
+        "temperatures": list(TEMPERATURES),
+        "probabilities": torch.stack([F.softmax(logits / T, dim=-1) for T in TEMPERATURES]).tolist(),
+    }

@@ -1,0 +1,19 @@
+"""The learning rate of each update, as a share of the full rate."""
+
+from math import cos, pi
+
+from distill.config.training import Cosine, StepDecay, Training
+
+
+def rate_at(training: Training, step: int, total_steps: int) -> float:
+    """The learning rate of update `step`, counted from 1: linear warm-up, then the schedule."""
+    schedule, full = training.schedule, training.optimizer.learning_rate
+    warmup = schedule.warmup_steps
+    if step <= warmup:
+        return full * step / warmup
+    done = (step - 1 - warmup) / max(1, total_steps - warmup)
+    if isinstance(schedule, Cosine):
+        return full * (1 + cos(pi * min(1.0, done))) / 2
+    if isinstance(schedule, StepDecay):
+        return full * schedule.factor ** sum(done >= share for share in schedule.at)
+    return full
