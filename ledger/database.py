@@ -1,15 +1,20 @@
 """One way to the database: `reading()` and `writing()` blocks on SQLite or PostgreSQL."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, inspect, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
+
+from ledger.errors import DatabaseBusy
 
 
 class clock(FunctionElement[float]):  # noqa: N801 - reads as the SQL function that it is
@@ -31,12 +36,17 @@ def _sqlite_clock(element: Any, compiler: Any, **kw: Any) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"
 
 
+def now(session: Session) -> float:
+    """Epoch seconds by the clock of the database."""
+    return session.scalars(select(clock())).one()
+
+
 class Sessions:
     """Opens transactions; the block that opened one ends it.
 
     Functions of the ledger take the session and never commit. On SQLite `writing()` begins
     IMMEDIATE, so that a read cannot turn into a write that finds the lock taken, and `reading()`
-    is refused any write.
+    is refused any write. A database that does not answer or give way raises `DatabaseBusy`.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -45,19 +55,51 @@ class Sessions:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction that commits at the end of the block, or rolls back on an exception."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
-            session.connection(execution_options={"limbeck_writes": True})
+        with self._transaction(writes=True) as session:
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that can only read."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
-            session.connection(execution_options={"limbeck_writes": False})
+        with self._transaction(writes=False) as session:
             yield session
+
+    @contextmanager
+    def _transaction(self, *, writes: bool) -> Iterator[Session]:
+        try:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                session.connection(execution_options={"limbeck_writes": writes})
+                yield session
+        except (DBAPIError, PoolTimeout) as error:
+            if not _passes(error):
+                raise
+            raise DatabaseBusy("the database did not answer or give way in time") from error
 
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+def insert_or_replace(
+    session: Session, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert the rows; where the primary key is there already, the new values take its place."""
+    keys = [column.name for column in inspect(table).primary_key]
+    insert = _insert(session, table)
+    fresh = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+    session.execute(insert.on_conflict_do_update(index_elements=keys, set_=fresh), list(rows))
+
+
+def insert_or_keep(session: Session, table: type[DeclarativeBase], row: Mapping[str, Any]) -> bool:
+    """Insert the row unless its key is there already; returns whether it was inserted."""
+    insert = _insert(session, table).values(**row).on_conflict_do_nothing()
+    keys = inspect(table).primary_key
+    return session.execute(insert.returning(*keys)).one_or_none() is not None
+
+
+def _insert(session: Session, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def connect(url: str, *, pool_size: int = 20) -> Sessions:
@@ -110,6 +152,25 @@ def _sqlite(url: str, pool_size: int) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
 
     return engine
+
+
+_PASSING = ("08", "40", "53", "55P03", "57")
+"""PostgreSQL's classes: connection, rollback, resources, lock not available, shutdown."""
+
+
+def _passes(error: DBAPIError | PoolTimeout) -> bool:
+    """Whether the same transaction may well succeed in a moment."""
+    if isinstance(error, PoolTimeout | InterfaceError):
+        return True
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_PASSING)
+    said = str(error.orig)
+    return isinstance(error, OperationalError) and not said.startswith(
+        ("no such", "attempt to write", "near")
+    )
 
 
 def _dumps(value: Any) -> str:

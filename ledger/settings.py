@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     """For S3: `endpoint`, `access_key_id`, `secret_access_key`, `region`."""
     work_dir: Path
     """Where a worker stages jobs and keeps its cache of inputs. Local to the machine."""
+    cache_bytes: int = 20 * 2**30
+    """How much of `work_dir` inputs may fill that no job needs now."""
 
     lease: timedelta = timedelta(seconds=60)
     """A running job whose lease is over is given to another worker."""

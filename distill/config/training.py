@@ -1,6 +1,6 @@
 """How a network is trained: the same section for the student and a teacher trained in the job."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -9,6 +9,7 @@ from distill.config.section import Later, Section
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+DEFAULT_EPOCHS = 20
 
 
 class AdamW(Section):
@@ -69,6 +70,14 @@ class Training(Section):
     select: Literal["last", "best"] = "last"
     checkpoint_every_s: Annotated[float, Field(gt=0, le=86_400)] = 60
     early_stopping: EarlyStopping | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _some_length(cls, value: Any) -> Any:
+        """Without a length, `DEFAULT_EPOCHS`."""
+        if isinstance(value, dict) and value.get("epochs") is None and value.get("steps") is None:
+            return {**value, "epochs": DEFAULT_EPOCHS}
+        return value
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:

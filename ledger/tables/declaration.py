@@ -8,7 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from ledger.database import clock
 
-Json = JSON().with_variant(JSONB(), "postgresql")
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 Id = Annotated[str, mapped_column(String(40), primary_key=True)]
 ProjectId = Annotated[str, mapped_column(ForeignKey("projects.id"), index=True)]
 Born = Annotated[float, mapped_column(Double, server_default=clock())]

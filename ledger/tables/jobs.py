@@ -142,6 +142,8 @@ class LogChunk(Table):
     job_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
     offset: Mapped[int] = mapped_column(primary_key=True)
+    bytes: Mapped[int]
+    """How many bytes of the log this is; more or fewer than the text has where they were no UTF-8."""
     text: Mapped[str] = mapped_column(Text)
 
     __table_args__ = (

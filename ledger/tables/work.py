@@ -34,6 +34,8 @@ class Chore(Table):
     error: Mapped[dict[str, Any] | None]
     status: Mapped[str] = mapped_column(String(16), default=ChoreStatus.QUEUED)
     attempt: Mapped[int] = mapped_column(default=0)
+    crashes: Mapped[int] = mapped_column(default=0)
+    """Attempts that ended without a word; enough of them, and the subject is rejected."""
     token: Mapped[str | None] = mapped_column(String(32))
     worker: Mapped[str | None] = mapped_column(String(120))
     lease_expires_at: Mapped[float | None]

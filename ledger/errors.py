@@ -1,0 +1,148 @@
+"""What the ledger refuses, in the words of the domain. HTTP statuses live in `api.problems` alone."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from distill.config.document import Problem
+
+
+class LedgerError(Exception):
+    """The root. `code` is stable, for programs; the message is a sentence, for people."""
+
+    code: ClassVar[str] = "ledger_error"
+
+
+class NotFound(LedgerError):
+    """There is no such thing in this project (whether another project has one is not told)."""
+
+    code = "not_found"
+
+    def __init__(self, kind: str, id: str) -> None:
+        super().__init__(f"there is no {kind} {id!r}")
+        self.kind = kind
+        self.id = id
+
+
+class NotAllowedNow(LedgerError):
+    """The job's state does not allow this; `allowed_actions` says what it does allow."""
+
+    code = "not_allowed_now"
+
+    def __init__(self, status: str, allowed_actions: Sequence[str], detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.allowed_actions = tuple(allowed_actions)
+
+
+class SpecInvalid(LedgerError):
+    """A document that parses but cannot be done; each problem has its place."""
+
+    code = "spec_invalid"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(f"{problem.pointer}: {problem.detail}" for problem in problems))
+        self.problems = list(problems)
+
+
+class InUse(LedgerError):
+    """It cannot go while others need it; `users` are their ids."""
+
+    code = "in_use"
+
+    def __init__(self, detail: str, users: Sequence[str]) -> None:
+        super().__init__(detail)
+        self.users = tuple(users)
+
+
+class PreconditionFailed(LedgerError):
+    """The object has changed since the caller read it."""
+
+    code = "precondition_failed"
+
+
+class InputsNotReady(LedgerError):
+    """Inputs are still being inspected; `waiting_for` are their ids."""
+
+    code = "inputs_inspecting"
+
+    def __init__(self, waiting_for: Sequence[str]) -> None:
+        super().__init__(f"still being inspected: {', '.join(waiting_for)}; ask again in a moment")
+        self.waiting_for = tuple(waiting_for)
+
+
+class KeyInvalid(LedgerError):
+    """The API key is missing, unknown, expired or revoked; which of these is not told."""
+
+    code = "key_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("the API key is missing or not valid")
+
+
+class ScopeMissing(LedgerError):
+    """The key is good, but not for this."""
+
+    code = "scope_missing"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"this API key lacks the scope '{scope}'")
+        self.scope = scope
+
+
+class HoldLost(LedgerError):
+    """The worker no longer holds this job or chore: another attempt, or an end, came in between."""
+
+    code = "hold_lost"
+
+
+class BlobDoomed(LedgerError):
+    """These bytes are just being collected; keep them again, then refer to them."""
+
+    code = "blob_doomed"
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__("these bytes are just being removed from the store; send them again in a moment")
+        self.sha256 = sha256
+
+
+class StoreUnavailable(LedgerError):
+    """The blob store did not answer, or not as it should."""
+
+    code = "store_unavailable"
+
+
+class StoreFull(LedgerError):
+    """There is no room left for the bytes."""
+
+    code = "store_full"
+
+
+class BlobCorrupt(LedgerError):
+    """The stored bytes do not have the sha256 that they are stored under."""
+
+    code = "blob_corrupt"
+
+
+class DatabaseBusy(LedgerError):
+    """The database cannot be reached or did not give way in time; nothing was changed."""
+
+    code = "database_busy"
+
+
+class IdempotencyMismatch(LedgerError):
+    """The same Idempotency-Key came with another request."""
+
+    code = "idempotency_mismatch"
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key was used for another request; use a new key for a new request")
+
+
+class IdempotencyInFlight(LedgerError):
+    """The first request with this key has no answer yet. `retry_after` is in seconds."""
+
+    code = "idempotency_in_flight"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("the first request with this Idempotency-Key is still in flight")
+        self.retry_after = retry_after

@@ -1,0 +1,216 @@
+"""How an attempt ends. Each of these is fenced, and writes the attempt, the state and its event."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from distill.config.events import ArtifactWritten, Finished
+from ledger.blobs import refer
+from ledger.catalog import add_student
+from ledger.database import now
+from ledger.identifiers import new_id
+from ledger.lifecycle.history import leave_running
+from ledger.lifecycle.hold import Hold, JobError, held_job
+from ledger.states import JobStatus
+from ledger.tables import Artifact, Checkpoint, Job
+
+
+@dataclass(frozen=True)
+class KeptArtifact:
+    """A file whose bytes are in the store already; its row comes with the end of the attempt."""
+
+    kind: str
+    format: str
+    filename: str
+    media_type: str
+    sha256: str
+    bytes: int
+
+    @classmethod
+    def of(cls, written: ArtifactWritten) -> Self:
+        return cls(**written.model_dump(exclude={"path"}))
+
+
+def succeed(
+    session: Session,
+    hold: Hold,
+    *,
+    finished: Finished,
+    artifacts: Sequence[KeptArtifact],
+    exit_code: int | None = 0,
+) -> Job:
+    """The job is done: result, artifacts and, where the document asks, the student as a model.
+
+    Raises:
+        HoldLost: nothing was written.
+        BlobDoomed: an artifact's bytes must be kept again first.
+    """
+    job = held_job(session, hold)
+    job.result = finished.result
+    job.conclusion = finished.conclusion
+    job.environment = finished.environment
+    job.error = None
+    job.fruitless_attempts = 0
+    _add_artifacts(session, job, artifacts)
+    if job.resolved_spec.get("output") and finished.student is not None:
+        add_student(session, job, finished.student, finished.result.get("student") or {})
+    leave_running(
+        session,
+        job,
+        JobStatus.SUCCEEDED,
+        exit_kind="ok",
+        exit_code=exit_code,
+        conclusion=finished.conclusion,
+    )
+    return job
+
+
+def fail(
+    session: Session,
+    hold: Hold,
+    *,
+    error: JobError,
+    exit_kind: str,
+    exit_code: int | None,
+    artifacts: Sequence[KeptArtifact] = (),
+) -> Job:
+    """The job failed, and the same again would fail again.
+
+    Raises:
+        HoldLost: nothing was written.
+    """
+    job = held_job(session, hold)
+    _add_artifacts(session, job, artifacts)
+    fail_running(session, job, error, exit_kind=exit_kind, exit_code=exit_code)
+    return job
+
+
+def stopped(
+    session: Session,
+    hold: Hold,
+    *,
+    wish: Literal["cancel", "pause", "drain"],
+    exit_code: int | None,
+    artifacts: Sequence[KeptArtifact] = (),
+) -> Job:
+    """The process stopped as asked, after its checkpoint. A drained attempt does not count.
+
+    Raises:
+        HoldLost: nothing was written.
+    """
+    if wish == "drain":
+        return requeue(
+            session, hold, exit_kind="drained", exit_code=exit_code, counted=False, artifacts=artifacts
+        )
+    job = held_job(session, hold)
+    _add_artifacts(session, job, artifacts)
+    status, exit_kind = {
+        "cancel": (JobStatus.CANCELLED, "cancelled"),
+        "pause": (JobStatus.PAUSED, "paused"),
+    }[wish]
+    leave_running(session, job, status, exit_kind=exit_kind, exit_code=exit_code)
+    return job
+
+
+def requeue(
+    session: Session,
+    hold: Hold,
+    *,
+    exit_kind: str,
+    exit_code: int | None,
+    counted: bool,
+    error: JobError | None = None,
+    delay_s: float = 0.0,
+    artifacts: Sequence[KeptArtifact] = (),
+) -> Job:
+    """The attempt broke off; the job goes back to the queue, or fails at its `max_attempts`.
+
+    Counted are attempts in a row that added no checkpoint. The first retry is at once; before the
+    next one passes `delay_s`, doubled each time. What the user wished meanwhile happens now.
+
+    Raises:
+        HoldLost: nothing was written.
+    """
+    job = held_job(session, hold)
+    _add_artifacts(session, job, artifacts)
+    put_back(
+        session,
+        job,
+        exit_kind=exit_kind,
+        exit_code=exit_code,
+        counted=counted,
+        error=error,
+        delay_s=delay_s,
+    )
+    return job
+
+
+def put_back(
+    session: Session,
+    job: Job,
+    *,
+    exit_kind: str,
+    exit_code: int | None,
+    counted: bool,
+    error: JobError | None,
+    delay_s: float,
+) -> None:
+    """`requeue` on a row that the caller has locked already."""
+    if counted:
+        job.fruitless_attempts = 0 if _added_checkpoint(session, job) else job.fruitless_attempts + 1
+    if job.cancel_requested_at is not None:
+        leave_running(session, job, JobStatus.CANCELLED, exit_kind=exit_kind, exit_code=exit_code)
+    elif counted and job.fruitless_attempts >= job.resolved_spec["limits"]["max_attempts"]:
+        fail_running(session, job, error or _broke_off(job), exit_kind=exit_kind, exit_code=exit_code)
+    elif job.pause_requested_at is not None:
+        leave_running(session, job, JobStatus.PAUSED, exit_kind=exit_kind, exit_code=exit_code)
+    else:
+        if counted and job.fruitless_attempts > 1:
+            job.run_after = now(session) + delay_s * 2 ** (job.fruitless_attempts - 2)
+        leave_running(session, job, JobStatus.QUEUED, exit_kind=exit_kind, exit_code=exit_code)
+
+
+def fail_running(
+    session: Session, job: Job, error: JobError, *, exit_kind: str, exit_code: int | None
+) -> None:
+    """`fail` on a row that the caller has locked already."""
+    job.error = error.as_dict()
+    leave_running(
+        session, job, JobStatus.FAILED, exit_kind=exit_kind, exit_code=exit_code, error=error.as_dict()
+    )
+
+
+def _broke_off(job: Job) -> JobError:
+    return JobError(
+        "attempts_exhausted",
+        "infrastructure",
+        f"{job.fruitless_attempts} attempts in a row broke off before a checkpoint",
+        hint="look at the logs of the attempts, then retry",
+        retryable=True,
+    )
+
+
+def _added_checkpoint(session: Session, job: Job) -> bool:
+    added = exists().where(Checkpoint.job_id == job.id, Checkpoint.attempt == job.attempt)
+    return session.scalars(select(added)).one()
+
+
+def _add_artifacts(session: Session, job: Job, artifacts: Sequence[KeptArtifact]) -> None:
+    for kept in artifacts:
+        artifact = Artifact(
+            id=new_id("art_"),
+            project_id=job.project_id,
+            job_id=job.id,
+            attempt=job.attempt,
+            kind=kept.kind,
+            format=kept.format,
+            filename=kept.filename,
+            media_type=kept.media_type,
+            sha256=kept.sha256,
+            bytes=kept.bytes,
+        )
+        refer(session, artifact.id, [kept.sha256])
+        session.add(artifact)

@@ -1,0 +1,137 @@
+"""What a running attempt tells: phases, progress, figures, warnings, checkpoints."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from distill.config.events import CheckpointWritten, Measured, PhaseChanged, Progressed, Warned
+from ledger.blobs import refer, release
+from ledger.database import insert_or_replace, now
+from ledger.identifiers import new_id
+from ledger.lifecycle.history import note
+from ledger.lifecycle.hold import Hold, held_job
+from ledger.lifecycle.log import append_log
+from ledger.tables import Attempt, Checkpoint, Job, Metric
+
+KEPT_CHECKPOINTS = 2
+"""The newest, and the one before it in case that one is damaged."""
+
+
+@dataclass(frozen=True)
+class Flush:
+    """All that happened in an attempt since the last flush, in order."""
+
+    phases: tuple[PhaseChanged, ...] = ()
+    progress: Progressed | None = None
+    metrics: tuple[Measured, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+    checkpoint: CheckpointWritten | None = None
+    """Its blob is kept already; the row is written here."""
+    log_offset: int = 0
+    """Where `log` stands in the whole log, in bytes."""
+    log: bytes = b""
+    """Cut between characters."""
+
+
+def started(session: Session, hold: Hold, *, pid: int, resumed_from_step: int) -> None:
+    """The process of the attempt runs.
+
+    Raises:
+        HoldLost: another attempt has begun, or the job has ended.
+    """
+    held_job(session, hold)
+    attempt = session.get_one(Attempt, (hold.id, hold.attempt))
+    attempt.pid = pid
+    attempt.resumed_from_step = resumed_from_step
+
+
+def record(session: Session, hold: Hold, flush: Flush) -> None:
+    """Write down a flush: at most one `metric` and one `log` event, which hold only the range.
+
+    Raises:
+        HoldLost: nothing was written.
+        BlobDoomed: the checkpoint's bytes must be kept again first.
+    """
+    job = held_job(session, hold)
+    if flush.progress is not None:
+        job.progress = flush.progress.model_dump(exclude={"type"})
+    for change in flush.phases:
+        _enter_or_leave(session, job, change)
+    for warning in flush.warnings:
+        note(session, job, "warning", warning.model_dump(exclude={"type"}))
+    if flush.metrics:
+        _measure(session, job, flush.metrics)
+    if flush.log:
+        kept_from = append_log(session, hold, flush.log_offset, flush.log)
+        note(session, job, "log", {"offset": kept_from, "bytes": len(flush.log)})
+    if flush.checkpoint is not None:
+        _add_checkpoint(session, job, flush.checkpoint)
+
+
+def _enter_or_leave(session: Session, job: Job, change: PhaseChanged) -> None:
+    moment = now(session)
+    before = next((phase for phase in job.phases if phase["name"] == change.name), None)
+    if change.status == "running":
+        entry = {"name": change.name, "status": "running", "started_at": moment, "ended_at": None}
+        job.phase = change.name
+    else:
+        begun = before["started_at"] if before else moment
+        entry = {"name": change.name, "status": "done", "started_at": begun, "ended_at": moment}
+    if before is None:
+        job.phases = [*job.phases, entry]
+    else:
+        job.phases = [entry if phase is before else phase for phase in job.phases]
+    note(session, job, "phase", {"name": change.name, "status": change.status})
+
+
+def _measure(session: Session, job: Job, metrics: Iterable[Measured]) -> None:
+    """A resumed attempt overwrites the figures that it computes again."""
+    rows: dict[tuple[str, str, int], dict[str, Any]] = {}
+    steps: dict[str, list[int]] = {}
+    for measured in metrics:
+        steps.setdefault(measured.run, []).append(measured.step)
+        for name, value in measured.values.items():
+            if math.isfinite(value):  # JSON has no other numbers; the parquet file has them all
+                rows[measured.run, name, measured.step] = {
+                    "job_id": job.id,
+                    "run": measured.run,
+                    "name": name,
+                    "step": measured.step,
+                    "value": value,
+                    "time": measured.time,
+                    "attempt": job.attempt,
+                }
+    if rows:
+        insert_or_replace(session, Metric, list(rows.values()))
+    ranges = [{"run": run, "from_step": min(of), "to_step": max(of)} for run, of in steps.items()]
+    note(session, job, "metric", {"ranges": ranges})
+
+
+def _add_checkpoint(session: Session, job: Job, written: CheckpointWritten) -> None:
+    checkpoint = Checkpoint(
+        id=new_id("ckpt_"),
+        project_id=job.project_id,
+        job_id=job.id,
+        attempt=job.attempt,
+        phase=written.phase,
+        run=written.run,
+        step=written.step,
+        sha256=written.sha256,
+        bytes=written.bytes,
+    )
+    refer(session, checkpoint.id, [written.sha256])
+    session.add(checkpoint)
+    note(
+        session,
+        job,
+        "checkpoint",
+        {"id": checkpoint.id, "phase": written.phase, "run": written.run, "step": written.step},
+    )
+    newest_first = select(Checkpoint).where(Checkpoint.job_id == job.id).order_by(Checkpoint.id.desc())
+    for old in session.scalars(newest_first.offset(KEPT_CHECKPOINTS)):
+        release(session, old.id)
+        session.delete(old)

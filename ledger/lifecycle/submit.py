@@ -1,0 +1,103 @@
+"""A document becomes a job."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from distill.config.job import JobDocument
+from ledger.errors import NotAllowedNow
+from ledger.identifiers import new_id
+from ledger.lifecycle.history import locked_job, note
+from ledger.resolve import resolve, resolved_spec
+from ledger.states import ACTIONS, TERMINAL, JobStatus, Lane
+from ledger.tables import Job
+
+
+@dataclass(frozen=True)
+class Submission:
+    job: Job
+    created: bool
+    """False where the document's `dedupe_key` named a job that is there already."""
+
+
+def submit(session: Session, *, project_id: str, document: JobDocument, raw: dict[str, Any]) -> Submission:
+    """Queue a job for this document, or find the one that has its `dedupe_key`.
+
+    Raises:
+        SpecInvalid: a reference or the inputs do not fit; every problem has its pointer.
+    """
+    existing = _with_dedupe_key(session, project_id, document.dedupe_key)
+    if existing is not None:
+        return Submission(existing, created=False)
+    resolved = resolve(session, project_id=project_id, document=document, holding=True)
+    job = Job(
+        id=new_id("job_"),
+        project_id=project_id,
+        name=document.name,
+        status=JobStatus.QUEUED,
+        lane=Lane.GPU if document.resources.gpus else Lane.CPU,
+        gpus=document.resources.gpus,
+        priority=document.priority,
+        dedupe_key=document.dedupe_key,
+        spec=raw,
+        resolved_spec=resolved_spec(resolved.document),
+        teacher_id=resolved.teacher.id if resolved.teacher else None,
+        dataset_id=resolved.dataset.id,
+        user_metadata=dict(document.metadata),
+    )
+    try:
+        with session.begin_nested():
+            session.add(job)
+    except IntegrityError:  # another request with this key was faster
+        existing = _with_dedupe_key(session, project_id, document.dedupe_key)
+        if existing is None:
+            raise
+        return Submission(existing, created=False)
+    note(session, job, "state", {"status": JobStatus.QUEUED.value})
+    return Submission(job, created=True)
+
+
+def clone(session: Session, project_id: str, job_id: str) -> Job:
+    """A new job with the same document and the same inputs, without the `dedupe_key`.
+
+    Raises:
+        NotFound: the project has no such job.
+        NotAllowedNow: the job has not ended.
+    """
+    original = locked_job(session, project_id, job_id)
+    if original.status not in TERMINAL:
+        actions = ACTIONS[JobStatus(original.status)]
+        raise NotAllowedNow(original.status, actions, "only a job that has ended can be cloned")
+    job = Job(
+        id=new_id("job_"),
+        project_id=project_id,
+        name=original.name,
+        status=JobStatus.QUEUED,
+        lane=original.lane,
+        gpus=original.gpus,
+        priority=original.priority,
+        spec={**original.spec, "dedupe_key": None},
+        resolved_spec={**original.resolved_spec, "dedupe_key": None},
+        teacher_id=original.teacher_id,
+        dataset_id=original.dataset_id,
+        user_metadata=original.user_metadata,
+    )
+    session.add(job)
+    session.flush()
+    note(session, job, "state", {"status": JobStatus.QUEUED.value, "cloned_from": original.id})
+    return job
+
+
+def _with_dedupe_key(session: Session, project_id: str, dedupe_key: str | None) -> Job | None:
+    if dedupe_key is None:
+        return None
+    return session.scalars(
+        select(Job).where(
+            Job.project_id == project_id,
+            Job.dedupe_key == dedupe_key,
+            Job.status.not_in([JobStatus.FAILED, JobStatus.CANCELLED]),
+        )
+    ).one_or_none()

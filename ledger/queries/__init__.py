@@ -1,0 +1,44 @@
+"""What people read of the ledger; nothing here writes."""
+
+from ledger.queries.objects import (
+    Head,
+    Page,
+    get_artifact,
+    get_chore,
+    get_dataset,
+    get_file,
+    get_job,
+    get_model,
+    heads,
+    list_datasets,
+    list_files,
+    list_jobs,
+    list_models,
+)
+from ledger.queries.traces import artifacts, attempts, checkpoints, events_after, log_text, metrics
+from ledger.queries.waiting import Place, queue_position, waiting
+
+__all__ = [
+    "Head",
+    "Page",
+    "Place",
+    "artifacts",
+    "attempts",
+    "checkpoints",
+    "events_after",
+    "get_artifact",
+    "get_chore",
+    "get_dataset",
+    "get_file",
+    "get_job",
+    "get_model",
+    "heads",
+    "list_datasets",
+    "list_files",
+    "list_jobs",
+    "list_models",
+    "log_text",
+    "metrics",
+    "queue_position",
+    "waiting",
+]

@@ -1,0 +1,58 @@
+"""The waiting work: what could start now, and why each of the others does not."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from ledger.database import clock, now
+from ledger.lifecycle.claim import claimable
+from ledger.states import ChoreStatus, InputStatus, JobStatus, Lane
+from ledger.tables import Chore, Dataset, Job, Model
+from ledger.workers import list_workers
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job stands among the waiting jobs of its project, 1 being next, and why it waits."""
+
+    position: int
+    reason: str
+
+
+def waiting(session: Session) -> dict[Lane, int]:
+    """How much work could be claimed now, by lane; lanes without any are left out."""
+    by_lane = select(Job.lane, func.count()).where(claimable()).group_by(Job.lane)
+    counts = {Lane(lane): count for lane, count in session.execute(by_lane)}
+    chores = session.scalars(
+        select(func.count())
+        .select_from(Chore)
+        .where(Chore.status == ChoreStatus.QUEUED, Chore.run_after <= clock())
+    ).one()
+    return {**counts, Lane.CHORES: chores} if chores else counts
+
+
+def queue_position(session: Session, job: Job) -> Place | None:
+    """None where the job does not wait."""
+    if job.status != JobStatus.QUEUED:
+        return None
+    ahead = select(func.count()).where(
+        Job.project_id == job.project_id,
+        Job.lane == job.lane,
+        Job.status == JobStatus.QUEUED,
+        or_(Job.priority > job.priority, (Job.priority == job.priority) & (Job.id < job.id)),
+    )
+    return Place(session.scalars(ahead).one() + 1, _reason(session, job))
+
+
+def _reason(session: Session, job: Job) -> str:
+    for kind, table, id in (("teacher", Model, job.teacher_id), ("dataset", Dataset, job.dataset_id)):
+        status = session.scalars(select(table.status).where(table.id == id)).one_or_none()
+        if status == InputStatus.INSPECTING:
+            return f"its {kind} {id} is being inspected"
+    remaining = job.run_after - now(session)
+    if remaining > 0:
+        return f"tried again in {remaining:.0f} s, after an attempt that broke off"
+    if not any(job.lane in worker.lanes for worker in list_workers(session)):
+        return f"no worker serves the lane '{job.lane}'"
+    return "waits for a free worker"
