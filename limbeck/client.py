@@ -1,11 +1,13 @@
 """The service as Python objects: `from limbeck import Client`.
 
-client = Client()                                    # LIMBECK_URL and LIMBECK_API_KEY
-file = client.files.upload("digits.npz", purpose="dataset")
-client.datasets.create(name="digits", file_id=file["id"], task="image-classification")
-job = client.jobs.submit(document)
-job = client.jobs.wait(job["id"])
-client.jobs.pull(job["id"], "student/")
+One job, start to end:
+
+    client = Client()                                    # LIMBECK_URL and LIMBECK_API_KEY
+    file = client.files.upload("digits.npz", purpose="dataset")
+    client.datasets.create(name="digits", file_id=file["id"], task="image-classification")
+    job = client.jobs.submit(document)
+    job = client.jobs.wait(job["id"])
+    client.jobs.pull(job["id"], "student/")
 """
 
 import os
@@ -17,7 +19,8 @@ import httpx
 from limbeck.resources import ArtifactRoom, DatasetRoom, FileRoom, JobRoom, ModelRoom
 from limbeck.transport import Transport
 
-DEFAULT_URL = "http://127.0.0.1:7077"
+DEFAULT_PORT = 7077
+DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 
 class Client:

@@ -1,0 +1,61 @@
+"""The command line: `limbeck COMMAND ...`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from limbeck.cli import exits, inputs, jobs, machine
+from limbeck.cli.terminal import Format, terminal
+from limbeck.errors import LimbeckError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(inputs.models, name="model")
+app.add_typer(inputs.datasets, name="dataset")
+for commands in (machine, inputs, jobs):
+    for command in commands.COMMANDS:
+        app.command()(command)
+
+
+@app.callback()
+def limbeck(
+    output: Annotated[
+        Format | None,
+        typer.Option("-o", "--output", help="How to print results.", callback=terminal.choose),
+    ] = None,
+) -> None:
+    """Distill neural networks as jobs of a Limbeck service.
+
+    LIMBECK_URL and LIMBECK_API_KEY say which service and who you are.
+
+    Exit codes:
+
+    0  passed, or no gate
+
+    1  the job failed
+
+    2  bad usage, or rejected
+
+    3  a gate failed or is inconclusive, or an export failed
+
+    4  cancelled
+
+    5  the time to wait is over; the job still runs
+
+    6  unreachable, or failed for its infrastructure
+
+    7  not authorized, or over quota
+    """
+
+
+def main() -> None:
+    """Run the command line; an error of ours is a sentence and an exit code, never a traceback."""
+    try:
+        app()
+    except LimbeckError as error:
+        terminal.complain(error)
+        sys.exit(exits.of_error(error))

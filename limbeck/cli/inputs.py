@@ -1,0 +1,150 @@
+"""Commands about what goes into a job: files, models, datasets."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from limbeck import tables
+from limbeck.cli.exits import Exit
+from limbeck.cli.terminal import Output, terminal
+from limbeck.client import Client
+from limbeck.objects import File
+
+models = typer.Typer(no_args_is_help=True, help="Teachers and students.")
+datasets = typer.Typer(no_args_is_help=True, help="Datasets, in three splits.")
+
+Name = Annotated[str, typer.Argument(help="A name; a known one gets its next version.")]
+Reference = Annotated[str, typer.Argument(help="An id, or a name for its newest version.")]
+Limit = Annotated[int, typer.Option(min=1, help="How many, newest first.")]
+Upload = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE")]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Any other field, its value as YAML."),
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the inspection.")]
+
+
+def upload(
+    path: Upload,
+    purpose: Annotated[str, typer.Option(help="model, dataset or other.")] = "other",
+    output: Output = None,
+) -> None:
+    """Send a file."""
+    with Client() as client:
+        file = _sent(client, path, purpose)
+    terminal.result(file, text=file["id"])
+
+
+@models.command("add")
+def add_model(
+    name: Name,
+    path: Upload,
+    architecture: Annotated[str | None, typer.Option(help="Which network a bare state dict is of.")] = None,
+    task: Annotated[str | None, typer.Option(help="What it is for: image-classification, ...")] = None,
+    labels: Annotated[str | None, typer.Option(help="In the order of its outputs, with commas.")] = None,
+    fields: Fields = None,
+    no_wait: NoWait = False,
+    output: Output = None,
+) -> None:
+    """Upload and register a teacher: `model add NAME teacher.pt --architecture mlp --set config='{...}'`."""
+    declared = {"architecture": architecture, "task": task, "labels": labels and labels.split(",")}
+    with Client() as client:
+        file = _sent(client, path, "model")
+        model = client.models.create(name=name, file_id=file["id"], **_declared(declared, fields))
+        if not no_wait:
+            model = client.models.wait(model["id"])
+    _say(model)
+
+
+@datasets.command("add")
+def add_dataset(
+    name: Name,
+    path: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, metavar="[FILE]")] = None,
+    builtin: Annotated[str | None, typer.Option(help="One that comes with the service: digits.")] = None,
+    task: Annotated[str, typer.Option(help="What it teaches.")] = "image-classification",
+    fields: Fields = None,
+    no_wait: NoWait = False,
+    output: Output = None,
+) -> None:
+    """Upload and register a dataset: `dataset add NAME data.csv --set columns.label=species`."""
+    if (path is None) == (builtin is None):
+        raise typer.BadParameter("give either a FILE or --builtin")
+    with Client() as client:
+        file_id = _sent(client, path, "dataset")["id"] if path else None
+        declared = {"file_id": file_id, "builtin": builtin, "task": task}
+        dataset = client.datasets.create(name=name, **_declared(declared, fields))
+        if not no_wait:
+            dataset = client.datasets.wait(dataset["id"])
+    _say(dataset)
+
+
+@models.command("ls")
+def list_models(limit: Limit = 20, output: Output = None) -> None:
+    """List models, newest first."""
+    with Client() as client:
+        listed = list(islice(client.models.list(), limit))
+    terminal.result(listed, text=tables.inputs(listed))
+
+
+@datasets.command("ls")
+def list_datasets(limit: Limit = 20, output: Output = None) -> None:
+    """List datasets, newest first."""
+    with Client() as client:
+        listed = list(islice(client.datasets.list(), limit))
+    terminal.result(listed, text=tables.inputs(listed))
+
+
+@models.command("get")
+def get_model(model: Reference, output: Output = None) -> None:
+    """Show a model."""
+    with Client() as client:
+        found = client.models.get(model)
+    terminal.result(found, text=tables.one_input(found))
+
+
+@datasets.command("get")
+def get_dataset(dataset: Reference, output: Output = None) -> None:
+    """Show a dataset."""
+    with Client() as client:
+        found = client.datasets.get(dataset)
+    terminal.result(found, text=tables.one_input(found))
+
+
+COMMANDS = (upload,)
+
+
+def _sent(client: Client, path: Path, purpose: str) -> File:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    console = terminal.err
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(path.name, total=path.stat().st_size)
+        return client.files.upload(path, purpose=purpose, moved=lambda count: progress.advance(bar, count))
+
+
+def _declared(known: dict[str, Any], fields: list[str] | None) -> dict[str, Any]:
+    """The fields of the request; `--set` reaches into sections: `columns.label=species`."""
+    declared: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
+    for field in fields or []:
+        path, equals, text = field.partition("=")
+        *sections, last = path.split(".")
+        if not equals or not all((*sections, last)):
+            raise typer.BadParameter(f"'{field}' is not FIELD=VALUE", param_hint="--set")
+        section = declared
+        for name in sections:
+            section = section.setdefault(name, {})
+        try:
+            section[last] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            section[last] = text
+    return declared
+
+
+def _say(found: Any) -> None:
+    """Print a registered input; one that was rejected is bad usage."""
+    terminal.result(found, text=tables.one_input(found))
+    if found["status"] == "rejected":
+        raise typer.Exit(Exit.USAGE)

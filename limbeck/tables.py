@@ -1,0 +1,174 @@
+"""Jobs and their results as tables for people."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from limbeck.objects import Dataset, Job, Model, Plan
+
+_STYLES = {"succeeded": "green", "ready": "green", "failed": "red", "rejected": "red", "cancelled": "yellow"}
+_RUNS = ("teacher", "student", "control")
+
+
+def jobs(listed: list[Job]) -> RenderableType:
+    table = _table("id", "name", "status", "phase", "done", "conclusion", "created")
+    for job in listed:
+        table.add_row(
+            job["id"],
+            job["name"],
+            _status(job["status"]),
+            job.get("phase") or "",
+            _percent((job.get("progress") or {}).get("fraction")),
+            job.get("conclusion") or "",
+            job["created_at"],
+        )
+    return table
+
+
+def inputs(listed: Sequence[Model] | Sequence[Dataset]) -> RenderableType:
+    table = _table("id", "name", "version", "status", "task", "created")
+    for found in listed:
+        table.add_row(
+            found["id"],
+            found["name"],
+            str(found.get("version", "")),
+            _status(found["status"]),
+            found.get("task") or "",
+            found["created_at"],
+        )
+    return table
+
+
+def job(found: Job) -> RenderableType:
+    """One job: where it stands, why it failed, what came of it."""
+    lines = _facts(
+        ("id", found["id"]),
+        ("name", found["name"]),
+        ("status", _status(found["status"])),
+        ("waits for", (found.get("queue") or {}).get("reason")),
+        ("phase", found.get("phase")),
+        ("done", _percent((found.get("progress") or {}).get("fraction"))),
+        ("conclusion", found.get("conclusion")),
+        ("attempts", str(found.get("attempt", 0))),
+        ("created", found["created_at"]),
+        ("finished", found.get("finished_at")),
+    )
+    parts: list[RenderableType] = [lines]
+    if error := found.get("error"):
+        parts.append(Text(f"{error['class']}: {error['message']}", style="red"))
+        if error.get("hint"):
+            parts.append(Text(error["hint"]))
+    if result := found.get("result"):
+        parts.append(results(result))
+    return Group(*parts)
+
+
+def plan(found: Plan) -> RenderableType:
+    """What a dry run found."""
+    student, estimate = found.get("student") or {}, found.get("estimate") or {}
+    lines = _facts(
+        ("student parameters", _count(student.get("parameters"))),
+        ("student bytes", _count(student.get("size_bytes"))),
+        ("fits memory", "yes" if found.get("fits_memory") else "no"),
+        *((name.replace("_", " "), str(value)) for name, value in estimate.items()),
+    )
+    return Group(lines, *_warnings(found.get("warnings")))
+
+
+def one_input(found: Mapping[str, Any]) -> RenderableType:
+    """One model or dataset."""
+    lines = _facts(
+        ("id", found["id"]),
+        ("name", found["name"]),
+        ("version", str(found.get("version", ""))),
+        ("status", _status(found["status"])),
+        ("task", found.get("task")),
+        ("parameters", _count(found.get("parameters"))),
+        ("labels", ", ".join(found.get("labels") or [])),
+        *_splits(found.get("splits")),
+    )
+    problem = found.get("problem")
+    if not problem:
+        return lines
+    said = [Text(str(problem.get("message") or problem.get("detail")), style="red")]
+    if problem.get("hint"):
+        said.append(Text(problem["hint"]))
+    return Group(lines, *said)
+
+
+def results(result: dict[str, Any]) -> RenderableType:
+    """Teacher, student and control side by side, and what the teacher's word was worth."""
+    table = _table("", *(run for run in _RUNS if result.get(run)))
+    runs = [result[run] for run in _RUNS if result.get(run)]
+    table.add_row("accuracy", *(_share(run.get("accuracy")) for run in runs))
+    table.add_row("labels used", *(_count(run.get("labels_used")) for run in runs))
+    table.add_row("parameters", *(_count(run.get("parameters")) for run in runs))
+    table.add_row("bytes", *(_count(run.get("size_bytes")) for run in runs))
+    table.add_row("latency p50, ms", *(_milliseconds(run.get("latency_ms")) for run in runs))
+    verdict = _facts(
+        ("distillation", str(result.get("distillation", "")).replace("_", " ")),
+        ("gain over the control", _interval(result.get("gain"))),
+        ("gap closed", _interval(result.get("gap_closed"))),
+        ("retention", _interval(result.get("retention"))),
+        ("agreement with the teacher", _share(result.get("agreement"))),
+    )
+    return Group(table, verdict, *_warnings(result.get("warnings")))
+
+
+def _warnings(warnings: list[dict[str, str]] | None) -> list[Text]:
+    return [Text(f"warning: {warning['message']}", style="yellow") for warning in warnings or []]
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
+def _facts(*facts: tuple[str, str | Text | None]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        if value:
+            table.add_row(name, value)
+    return table
+
+
+def _splits(splits: dict[str, Any] | None) -> list[tuple[str, str]]:
+    return [(name, f"{_count(split['examples'])} examples") for name, split in (splits or {}).items()]
+
+
+def _status(status: str) -> Text:
+    return Text(status, style=_STYLES.get(status, ""))
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{fraction:.0%}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def _milliseconds(latency: dict[str, float] | None) -> str:
+    return f"{latency['p50']:.3f}" if latency and latency.get("p50") is not None else "-"
+
+
+def _interval(figure: dict[str, Any] | None) -> str:
+    """`0.116 (0.081 to 0.152)`, or why there is none."""
+    if not figure:
+        return "not measured"
+    if figure.get("value") is None:
+        return f"none: {figure.get('reason') or 'not measured'}"
+    low, high = figure.get("low"), figure.get("high")
+    between = "" if low is None or high is None else f"  ({low:+.3f} to {high:+.3f})"
+    return f"{figure['value']:+.3f}{between}"
