@@ -96,7 +96,7 @@ class Child:
         """Kill the whole group now. Safe from any thread, and more than once."""
         with self._signalling:
             if not self._reaped:  # afterwards the number may be another's
-                self._killed = True
+                self._killed = self._killed or not self.ended()
                 processes.send_group(self.pid, signal.SIGKILL)
 
     def reap(self) -> Ending:

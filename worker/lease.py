@@ -8,7 +8,7 @@ was sent.
 import threading
 import time
 from collections.abc import Callable
-from typing import Self
+from typing import Literal, Self
 
 import structlog
 
@@ -17,15 +17,16 @@ from ledger.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-Renew = Callable[[], str | None]
-"""Renews once and answers what the user wishes: `cancel`, `pause` or nothing."""
+Wish = Literal["cancel", "pause"]
+Renew = Callable[[], Wish | None]
+"""Renews once and answers what the user wishes of the work meanwhile."""
 
 
 class Lease:
     """Held from the claim to the last write; `cut_off` is called once, when it is lost."""
 
     def __init__(self, renew: Renew, settings: Settings, *, claimed_at: float) -> None:
-        self.wish: str | None = None
+        self.wish: Wish | None = None
         self.cut_off: Callable[[], None] = lambda: None
         self._renew = renew
         self._every = settings.renew_every.total_seconds()
@@ -44,6 +45,10 @@ class Lease:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Renew no more: the last write is next, and it gives the lease up."""
         self._closed.set()
 
     @property
@@ -51,14 +56,14 @@ class Lease:
         """Whether we may still write. Judged by the clock too: we may have been frozen."""
         return not self._lost.is_set() and self._left() > 0
 
-    def renewed(self, sent_at: float, wish: str | None) -> None:
+    def renewed(self, sent_at: float, wish: Wish | None) -> None:
         """Note a renewal that was sent at `sent_at` (monotonic) and went through."""
         self._renewed_at = max(self._renewed_at, sent_at)
         self.wish = wish or self.wish
 
     def lose(self, why: str) -> None:
         """Cut the work off; nothing is written after this."""
-        if not self._lost.is_set():
+        if not self._lost.is_set() and not self._closed.is_set():
             self._lost.set()
             log.error("lease_lost", why=why)
             self.cut_off()

@@ -1,0 +1,133 @@
+"""The end of an attempt: what it made is in the store before a row says so."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from ledger import blobs, lifecycle
+from ledger.errors import BlobCorrupt, BlobDoomed, DatabaseBusy, HoldLost, StoreFull, StoreUnavailable
+from ledger.lifecycle import Hold, KeptArtifact
+from worker.folders import Folder
+from worker.hashing import sha256_of
+from worker.place import Place
+from worker.verdict import Fail, Retry, Stop, Succeed, Verdict, made_wrong, not_kept
+
+log = structlog.get_logger(__name__)
+
+_TRIES = 6
+"""With a delay that doubles from half a second, a store may be away for half a minute."""
+
+
+def artifacts_of(
+    place: Place, folder: Folder, verdict: Verdict, *, attempt: int
+) -> tuple[Verdict, list[KeptArtifact]]:
+    """Keep the bytes of the log, and of what a success made; the verdict that holds after that.
+
+    A file that is not as the process said it was fails the job; a store that is away brings it back
+    to the queue, with its checkpoint.
+    """
+    kept = _log(place, folder, attempt=attempt)
+    if not isinstance(verdict, Succeed):
+        return verdict, kept
+    try:
+        for written in verdict.finished.artifacts:
+            file(place, folder, written.path, written.sha256)
+            kept.append(KeptArtifact.of(written))
+    except (FileNotFoundError, ValueError, BlobCorrupt) as error:
+        return made_wrong(error), kept
+    except (StoreUnavailable, StoreFull, BlobDoomed, DatabaseBusy) as error:
+        return not_kept(error), kept
+    return verdict, kept
+
+
+def end(
+    place: Place, hold: Hold, verdict: Verdict, artifacts: Sequence[KeptArtifact], *, code: int | None
+) -> None:
+    """Write the end of the attempt, in one transaction.
+
+    Raises:
+        HoldLost: nothing was written.
+        BlobDoomed: an artifact's bytes must be kept again first.
+        DatabaseBusy: perhaps the next try goes through.
+    """
+    with place.sessions.writing() as session:
+        match verdict:
+            case Succeed(finished):
+                lifecycle.succeed(session, hold, finished=finished, artifacts=artifacts, exit_code=code)
+            case Stop(wish):
+                lifecycle.stopped(session, hold, wish=wish, exit_code=code, artifacts=artifacts)
+            case Fail(error, exit_kind):
+                lifecycle.fail(
+                    session, hold, error=error, exit_kind=exit_kind, exit_code=code, artifacts=artifacts
+                )
+            case Retry(error, exit_kind):
+                lifecycle.requeue(
+                    session,
+                    hold,
+                    exit_kind=exit_kind,
+                    exit_code=code,
+                    counted=True,
+                    error=error,
+                    delay_s=place.settings.retry_delay.total_seconds(),
+                    artifacts=artifacts,
+                )
+
+
+def give_back(place: Place, hold: Hold, verdict: Verdict) -> None:
+    """Give up what we could not do, at once if we can; else the sweep does when the lease is over."""
+    try:
+        end(place, hold, verdict, (), code=None)
+    except (HoldLost, DatabaseBusy) as error:
+        log.warning("not_given_back", error=str(error))
+
+
+def file(place: Place, folder: Folder, path: str, sha256: str) -> None:
+    """Keep the bytes of one file that the process wrote to `out`, patiently.
+
+    Raises:
+        FileNotFoundError, BlobCorrupt: it is not as the process said.
+        StoreUnavailable, StoreFull, BlobDoomed, DatabaseBusy: it could not be kept in half a minute.
+    """
+    source = folder.produced(path)
+    for tried in range(_TRIES):
+        try:
+            bytes_of(place, source, sha256)
+        except (StoreUnavailable, DatabaseBusy) as error:
+            if tried == _TRIES - 1:
+                raise
+            log.warning("keep_delayed", path=path, error=str(error))
+            time.sleep(0.5 * 2**tried)
+        else:
+            return
+
+
+def bytes_of(place: Place, source: Path, sha256: str) -> None:
+    """Keep one file under the name that its process gave its bytes, once that is seen to be true.
+
+    The store may have that blob already, perhaps from another project, and would not look at the
+    file; to name it without having it must not be enough to get it.
+
+    Raises:
+        BlobCorrupt: the file has another sha256.
+        StoreUnavailable, StoreFull, BlobDoomed, DatabaseBusy: it could not be kept now.
+    """
+    found = sha256_of(source)
+    if found != sha256:
+        raise BlobCorrupt(f"{source.name} was said to have the sha256 {sha256}, and has {found}")
+    blobs.keep(place.sessions, place.store, path=source, sha256=sha256, size=source.stat().st_size)
+
+
+def _log(place: Place, folder: Folder, *, attempt: int) -> list[KeptArtifact]:
+    """The whole log, kept whatever killed the process; the beginning and end are in the database."""
+    if not folder.log.exists():
+        return []
+    sha256, size = sha256_of(folder.log), folder.log.stat().st_size
+    try:
+        blobs.keep(place.sessions, place.store, path=folder.log, sha256=sha256, size=size)
+    except (StoreUnavailable, StoreFull, BlobDoomed, DatabaseBusy) as error:
+        log.warning("log_not_kept", error=str(error))
+        return []
+    name = "log.txt" if attempt == 1 else f"log-{attempt}.txt"
+    return [KeptArtifact("log", "text", name, "text/plain; charset=utf-8", sha256, size)]

@@ -1,0 +1,49 @@
+"""Why a process that read an upload never answered, in the words of its user."""
+
+from datetime import timedelta
+
+from distill.config.events import Failed
+
+_HINT = "check that the file is what its name says, and save it again with a current version of its tool"
+
+
+def crashed(kind: str) -> Failed:
+    """It ended without a word: a file that its reader does not survive."""
+    if kind == "plan":
+        return _plan("plan_crashed", "planning this job broke off without a word")
+    return Failed(
+        code="inspection_crashed",
+        error_class="data",
+        message="the process that reads this file broke off: the file is damaged, or no file of its kind",
+        hint=_HINT,
+    )
+
+
+def took_too_long(kind: str, limit: timedelta) -> Failed:
+    """It was still reading when its time was over."""
+    seconds = f"{limit.total_seconds():.0f} s"
+    if kind == "plan":
+        return _plan("plan_timeout", f"planning this job took longer than {seconds}")
+    return Failed(
+        code="inspection_timeout",
+        error_class="data",
+        message=f"reading this file took longer than the limit of {seconds}",
+        hint="give a smaller file, or raise LIMBECK_INSPECT_TIMEOUT on the worker",
+    )
+
+
+def too_large(kind: str, limit_bytes: int) -> Failed:
+    """It wanted more memory than a reader may have."""
+    size = f"{limit_bytes / 2**30:.1f} GiB"
+    if kind == "plan":
+        return _plan("too_large_to_plan", f"planning this job needs more memory than {size}")
+    return Failed(
+        code="too_large_to_inspect",
+        error_class="resource",
+        message=f"reading this file needs more memory than the limit of {size}",
+        hint="give a smaller file, or raise LIMBECK_INSPECT_MEMORY_BYTES on the worker",
+    )
+
+
+def _plan(code: str, message: str) -> Failed:
+    return Failed(code=code, error_class="internal", message=message, hint="submit the job without a dry run")

@@ -1,0 +1,109 @@
+"""Fill a folder with what a process needs, every byte verified by its sha256."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from distill.config.folder import REQUEST, PlanJob, RunJob
+from distill.config.networks import Dataset, Network
+from distill.config.section import Section
+from ledger import tables
+from ledger.errors import BlobCorrupt, NotFound
+from ledger.lifecycle import ChoreClaim, Claim
+from ledger.resolve import document_of
+from worker.folders import Folder
+from worker.place import Place
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """Where an attempt begins: at the beginning, or at a checkpoint whose bytes are good."""
+
+    step: int
+    damaged: tuple[str, ...]
+    """Ids of newer checkpoints that could not be used."""
+
+
+def stage_job(place: Place, claim: Claim, folder: Folder) -> Resumption:
+    """Everything that `run` reads.
+
+    Raises:
+        BlobCorrupt, NotFound, StoreUnavailable: an input cannot be had.
+        OSError: the disk is full or broken.
+    """
+    dataset = _stage_dataset(place, claim.dataset, folder)
+    teacher = _stage_network(place, claim.teacher, folder) if claim.teacher else None
+    checkpoint, damaged = _stage_checkpoint(place, claim, folder)
+    request = RunJob(
+        document=document_of(claim.job.resolved_spec),
+        teacher=teacher,
+        dataset=dataset,
+        device="cuda" if claim.job.gpus else "cpu",
+        threads=place.threads,
+        resume=checkpoint is not None,
+    )
+    _write(request, folder)
+    return Resumption(checkpoint.step if checkpoint else 0, damaged)
+
+
+def stage_upload(place: Place, claim: ChoreClaim, request: Section, folder: Folder) -> None:
+    """Everything that `inspect` reads. (Errors as of `stage_job`.)"""
+    if claim.file is not None:
+        place.cache.place(claim.chore.project_id, claim.file.sha256, folder.inputs / "upload")
+    _write(request, folder)
+
+
+def stage_plan(place: Place, claim: ChoreClaim, folder: Folder, *, memory_bytes: int) -> None:
+    """Everything that `plan` reads: records alone, for it touches no weight and no example."""
+    assert claim.dataset is not None
+    request = PlanJob(
+        document=document_of(claim.chore.request),
+        teacher=Network.model_validate(claim.teacher.network) if claim.teacher else None,
+        dataset=Dataset.model_validate(claim.dataset.data),
+        memory_bytes=memory_bytes,
+    )
+    _write(request, folder)
+
+
+def _stage_dataset(place: Place, row: tables.Dataset, folder: Folder) -> Dataset:
+    dataset = Dataset.model_validate(row.data)
+    for split in dataset.splits.values():
+        place.cache.place(row.project_id, split.sha256, folder.inputs / "dataset" / _name(split.file))
+    return dataset
+
+
+def _stage_network(place: Place, row: tables.Model, folder: Folder) -> Network:
+    network = Network.model_validate(row.network)
+    for name, sha256 in network.files.items():
+        place.cache.place(row.project_id, sha256, folder.inputs / "teacher" / _name(name))
+    return network
+
+
+def _stage_checkpoint(
+    place: Place, claim: Claim, folder: Folder
+) -> tuple[tables.Checkpoint | None, tuple[str, ...]]:
+    """The newest checkpoint whose bytes are what was written, and those that are not."""
+    damaged: list[str] = []
+    for checkpoint in claim.checkpoints:
+        try:
+            place.store.fetch(checkpoint.sha256, folder.inputs / "checkpoint")
+        except (BlobCorrupt, NotFound) as error:
+            log.error("checkpoint_damaged", checkpoint_id=checkpoint.id, error=str(error))
+            damaged.append(checkpoint.id)
+        else:
+            return checkpoint, tuple(damaged)
+    return None, tuple(damaged)
+
+
+def _write(request: Section, folder: Folder) -> None:
+    (folder.path / REQUEST).write_text(request.model_dump_json())
+
+
+def _name(name: str) -> str:
+    """A stored file name is one component, whatever process once made it up."""
+    if Path(name).name != name:
+        raise BlobCorrupt(f"{name!r} is no file name")
+    return name
