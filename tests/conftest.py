@@ -7,14 +7,16 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import alembic.command
 import pytest
 
 from ledger.database import Sessions, connect
+from ledger.files import Store
 from ledger.identifiers import new_id
 from ledger.settings import Settings
-from ledger.tables import Project, Table
+from ledger.tables import Project
+from migrations import __main__ as migrations
 from tests.servers import postgres, redis
 from tests.servers.process import Unavailable
 
@@ -113,9 +115,7 @@ def broker_url(broker_server: redis.Broker) -> str:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Any:
-    from ledger.files import Store
-
+def store(tmp_path: Path) -> Store:
     return Store(f"file://{tmp_path / 'store'}")
 
 
@@ -130,9 +130,7 @@ def settings(database_url: str, broker_url: str, tmp_path: Path) -> Settings:
 
 
 def _migrate(url: str) -> None:
-    sessions = connect(url)
-    Table.metadata.create_all(sessions.engine)
-    sessions.dispose()
+    alembic.command.upgrade(migrations.config(url), "head")
 
 
 def _add_project(sessions: Sessions, name: str) -> str:
