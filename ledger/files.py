@@ -138,13 +138,13 @@ class Store:
             return
 
     @staticmethod
-    def _chunks(result: obstore.GetResult) -> Iterator[bytes]:
+    def _chunks(result: "obstore.GetResult") -> Iterator[bytes]:
         with _plainly():
             for chunk in result.stream(min_chunk_size=CHUNK):
                 yield bytes(chunk)
 
     @staticmethod
-    async def _chunks_async(result: obstore.GetResult) -> AsyncIterator[bytes]:
+    async def _chunks_async(result: "obstore.GetResult") -> AsyncIterator[bytes]:
         with _plainly():
             async for chunk in result.stream(min_chunk_size=CHUNK):
                 yield bytes(chunk)
