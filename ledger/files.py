@@ -154,7 +154,7 @@ def _key(sha256: str) -> str:
     return f"blobs/{sha256[:2]}/{sha256}"
 
 
-def _range(start: int, end: int | None) -> obstore.GetOptions:
+def _range(start: int, end: int | None) -> "obstore.GetOptions":
     if end is not None:
         return {"range": (start, end)}
     return {"range": {"offset": start}} if start else {}
