@@ -16,7 +16,7 @@ from ledger.queries.objects import (
     list_models,
 )
 from ledger.queries.traces import artifacts, attempts, checkpoints, events_after, log_text, metrics
-from ledger.queries.waiting import Place, queue_position, waiting
+from ledger.queries.waiting import Place, free_slots, queue_position, waiting
 
 __all__ = [
     "Head",
@@ -26,6 +26,7 @@ __all__ = [
     "attempts",
     "checkpoints",
     "events_after",
+    "free_slots",
     "get_artifact",
     "get_chore",
     "get_dataset",

@@ -32,6 +32,23 @@ def waiting(session: Session) -> dict[Lane, int]:
     return {**counts, Lane.CHORES: chores} if chores else counts
 
 
+def free_slots(session: Session) -> dict[Lane, int]:
+    """How much more work the living workers could run now, by lane. A slot that several lanes share
+    counts in each of them."""
+    free: dict[Lane, int] = {}
+    for worker in list_workers(session):
+        busy = sum(
+            session.scalars(
+                select(func.count()).where(table.worker == worker.name, table.status == running)
+            ).one()
+            for table, running in ((Job, JobStatus.RUNNING), (Chore, ChoreStatus.RUNNING))
+        )
+        for lane in map(Lane, worker.lanes):
+            slots = min(worker.slots, len(worker.devices)) if lane is Lane.GPU else worker.slots
+            free[lane] = free.get(lane, 0) + max(0, slots - busy)
+    return free
+
+
 def queue_position(session: Session, job: Job) -> Place | None:
     """None where the job does not wait."""
     if job.status != JobStatus.QUEUED:
