@@ -35,6 +35,10 @@ def key(table: str, *columns: str) -> sa.PrimaryKeyConstraint:
     return sa.PrimaryKeyConstraint(*columns, name=f"pk_{table}")
 
 
+def check(table: str, name: str, holds: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(holds, name=f"ck_{table}_{name}")
+
+
 def points(table: str, column: str, to: str, ondelete: str | None = None) -> sa.ForeignKeyConstraint:
     name = f"fk_{table}_{column}_{to.partition('.')[0]}"
     return sa.ForeignKeyConstraint([column], [to], name=name, ondelete=ondelete)

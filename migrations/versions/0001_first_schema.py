@@ -9,6 +9,7 @@ from migrations.vocabulary import (
     MOMENT,
     WHOLE,
     born,
+    check,
     fail_fast,
     index,
     key,
@@ -76,10 +77,8 @@ def _create_access() -> None:
         born("created_at"),
         *optional(WHOLE, "status"),
         *optional(JSON, "headers", "body"),
-        sa.CheckConstraint("(status IS NULL) = (body IS NULL)", name="ck_idempotency_keys_answer_whole"),
-        sa.CheckConstraint(
-            "status IS NOT NULL OR lease_expires_at IS NOT NULL", name="ck_idempotency_keys_in_flight_leased"
-        ),
+        check("idempotency_keys", "answer_whole", "(status IS NULL) = (body IS NULL)"),
+        check("idempotency_keys", "in_flight_leased", "status IS NOT NULL OR lease_expires_at IS NOT NULL"),
         key("idempotency_keys", "project_id", "key", "method", "path"),
     )
     op.create_table(
@@ -173,13 +172,13 @@ def _create_jobs() -> None:
         *required(sa.Double(), "run_after", "running_s"),
         *optional(JSON, "progress", "result", "error", "environment"),
         *optional(sa.String(24), "conclusion"),
-        sa.CheckConstraint(
+        check(
+            "jobs",
+            "running_leased",
             "status <> 'running' OR (lease_expires_at IS NOT NULL AND token IS NOT NULL)",
-            name="ck_jobs_running_leased",
         ),
-        sa.CheckConstraint(
-            "status IN ('queued','running','paused','succeeded','failed','cancelled')",
-            name="ck_jobs_status_known",
+        check(
+            "jobs", "status_known", "status IN ('queued','running','paused','succeeded','failed','cancelled')"
         ),
         points("jobs", "dataset_id", "datasets.id"),
         points("jobs", "teacher_id", "models.id"),
@@ -283,10 +282,11 @@ def _create_work() -> None:
         *optional(sa.String(32), "token"),
         *optional(sa.String(120), "worker"),
         *optional(MOMENT, "lease_expires_at", "finished_at"),
-        *required(sa.Double(), "run_after", "running_s"),
-        sa.CheckConstraint(
+        *required(MOMENT, "run_after"),
+        check(
+            "chores",
+            "running_leased",
             "status <> 'running' OR (lease_expires_at IS NOT NULL AND token IS NOT NULL)",
-            name="ck_chores_running_leased",
         ),
     )
     op.create_index("ix_chores_claim", "chores", ["status", "id"])
