@@ -3,7 +3,8 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from distill.train import Learner, Lesson, Step, train
 FIRST_CHECKPOINT_AFTER_S = 5.0
 LOOK_EVERY_S = 0.25
 LOOK_EVERY_STEPS = 256
+SHARE = "train.grad_share."
 IGNORED_BELOW = 0.01
 IGNORED_FOR = 5
 """Measurements in a row below `IGNORED_BELOW` after which a term counts as ignored."""
@@ -62,6 +64,7 @@ class Attempt:
         self._interrupted: State | None = None
         self._checkpoints: list[Path] = []
         self._pending: list[tuple[Step, float]] = []
+        self._shares: dict[tuple[str, str], deque[float]] = defaultdict(lambda: deque(maxlen=IGNORED_FOR))
         self._looked = 0.0
 
     @contextlib.contextmanager
@@ -99,6 +102,10 @@ class Attempt:
             self.warn("checkpoint_foreign", "the checkpoint belongs to another job; this one begins anew")
             return
         self.history.restore(state.take("history"))
+        for run, name in self.history.names():
+            if name.startswith(SHARE):
+                recent = self.history.curve(run, name)[-IGNORED_FOR:]
+                self._shares[run, name.removeprefix(SHARE)].extend(share for _, share in recent)
         self.warnings.update(state.facts["warnings"])
         for run, facts in state.facts["finished"].items():
             self.finished[run] = Trained(weights=state.group(f"finished/{run}"), **facts)
@@ -156,9 +163,7 @@ class Attempt:
         self._look(lesson)
 
     def _should_look(self) -> bool:
-        return (
-            len(self._pending) >= LOOK_EVERY_STEPS or self._pending[-1][1] - self._looked >= LOOK_EVERY_S
-        )
+        return len(self._pending) >= LOOK_EVERY_STEPS or self._pending[-1][1] - self._looked >= LOOK_EVERY_S
 
     def _look(self, lesson: Lesson) -> None:
         """Read the figures of the steps since the last look, and pass them on."""
@@ -174,10 +179,11 @@ class Attempt:
             values = {"train.loss.total": total, "learning_rate": step.learning_rate}
             for term, value in zip(lesson.terms, parts, strict=True):
                 values[f"train.loss.{term.kind}"] = value
-            shares = {f"train.grad_share.{kind}": share for kind, share in step.shares.items()}
-            accuracy = {} if step.validation_accuracy is None else {
-                "validation.accuracy": step.validation_accuracy
-            }
+            shares = {SHARE + kind: share for kind, share in step.shares.items()}
+            accuracy = {}
+            if step.validation_accuracy is not None:
+                accuracy["validation.accuracy"] = step.validation_accuracy
+            self._weigh(lesson, step.shares)
             self.history.add(lesson.run, step.number, values | shares | accuracy, at)
             shown = (values if step.number % every == 0 else {}) | shares
             if lesson.epoch(step.number) % validations == 0 or step.number == lesson.last_step:
@@ -185,17 +191,17 @@ class Attempt:
             if shown:
                 self._events.send(Measured(run=lesson.run, step=step.number, time=at, values=shown))
         self._pending.clear()
-        self._warn_of_ignored_terms(lesson)
 
-    def _warn_of_ignored_terms(self, lesson: Lesson) -> None:
-        for term in lesson.terms:
-            shares = [share for _, share in self.history.curve(lesson.run, f"train.grad_share.{term.kind}")]
-            recent = shares[-IGNORED_FOR:]
-            if term.weight > 0 and len(recent) == IGNORED_FOR and max(recent) < IGNORED_BELOW:
+    def _weigh(self, lesson: Lesson, shares: Mapping[str, float]) -> None:
+        """Warn of a term that has given next to nothing of the gradient for a while."""
+        for kind, share in shares.items():
+            recent = self._shares[lesson.run, kind]
+            recent.append(share)
+            if len(recent) == IGNORED_FOR and max(recent) < IGNORED_BELOW:
                 self.warn(
                     "term_ignored",
-                    f"the loss '{term.kind}' gives {max(recent):.2%} of the gradient in the run "
-                    f"'{lesson.run}': raise its weight, or leave it out",
+                    f"the loss '{kind}' gives {max(recent):.2%} of the gradient: raise its weight, or "
+                    "leave it out",
                 )
 
     def _save(self, phase: Phase, run: str, step: int, learner: Learner | None) -> None:

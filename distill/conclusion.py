@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from distill.attempt import Attempt
@@ -14,7 +13,7 @@ from distill.config.networks import Network
 from distill.data import open_split
 from distill.data.canonical import file_sha256
 from distill.environment import environment
-from distill.evaluate.measure import Measured, NetworkFile, measure
+from distill.evaluate.measure import NetworkFile, measure
 from distill.evaluate.result import comparison, failed_export, updates_to_control, verified_export
 from distill.export.predictions import write_predictions
 from distill.export.student import write_network, write_student_folder
@@ -53,17 +52,17 @@ class Conclusion:
         if opened.uploaded_teacher is not None:
             attempt.warn("teacher_may_have_seen_test", MAY_HAVE_SEEN_TEST)
         files = self._write_networks()
-        self._test = open_split(self._folder / "in" / "dataset", opened.dataset.splits["test"], opened.dataset)
+        dataset = opened.dataset
+        self._test = open_split(self._folder / "in" / "dataset", dataset.splits["test"], dataset)
         self._measured = measure(
             files,
-            self._test,
             View.of(self._test, opened.preprocessor, opened.device),
-            names=opened.dataset.labels,
+            names=dataset.labels,
             latency=opened.document.evaluation.latency,
             heed=attempt.heed,
         )
-        document = opened.document
-        self._result = comparison(self._measured, self._test.labels, seed=document.training.seed) | {
+        seed = opened.document.training.seed
+        self._result = comparison(self._measured, self._test.labels, seed=seed) | {
             "updates_to_control": updates_to_control(attempt.history, attempt.finished.get("control")),
             "updates": {run: trained.steps for run, trained in attempt.finished.items()},
             "chosen_updates": {run: trained.chosen_step for run, trained in attempt.finished.items()},
@@ -177,7 +176,7 @@ class Conclusion:
         }
 
     def _logits(self) -> dict[str, Tensor]:
-        return {run: self._measured[run].logits for run in ("teacher", "student", "control") if run in self._measured}
+        return {run: entry.logits for run, entry in self._measured.items()}
 
     def _keep(self, kind: Any, form: str, path: str) -> None:
         file = self._out / path

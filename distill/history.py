@@ -53,10 +53,10 @@ class History:
     def state(self) -> State:
         return State(
             {
-                "name": torch.tensor(self._name, dtype=torch.int64),
-                "step": torch.tensor(self._step, dtype=torch.int64),
-                "value": torch.tensor(self._value, dtype=torch.float64),
-                "time": torch.tensor(self._time, dtype=torch.float64),
+                "name": _tensor(self._name),
+                "step": _tensor(self._step),
+                "value": _tensor(self._value),
+                "time": _tensor(self._time),
             },
             {"names": self._names},
         )
@@ -64,17 +64,17 @@ class History:
     def restore(self, state: State) -> None:
         self._names = [(run, name) for run, name in state.facts["names"]]
         self._index = {key: number for number, key in enumerate(self._names)}
-        self._name = array("q", state.tensors["name"].tolist())
-        self._step = array("q", state.tensors["step"].tolist())
-        self._value = array("d", state.tensors["value"].tolist())
-        self._time = array("d", state.tensors["time"].tolist())
+        self._name = array("q", state.tensors["name"].numpy().tobytes())
+        self._step = array("q", state.tensors["step"].numpy().tobytes())
+        self._value = array("d", state.tensors["value"].numpy().tobytes())
+        self._time = array("d", state.tensors["time"].numpy().tobytes())
 
     def write(self, path: Path) -> None:
         """All rows as parquet, with columns run, step, name, value, time."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        number = np.frombuffer(self._name, dtype=np.int64) if self._name else np.zeros(0, np.int64)
+        number = np.array(self._name)
         runs = np.array([run for run, _ in self._names], dtype=object)
         names = np.array([name for _, name in self._names], dtype=object)
         pq.write_table(
@@ -89,6 +89,11 @@ class History:
             ),
             path,
         )
+
+
+def _tensor(column: "array[int] | array[float]") -> torch.Tensor:
+    """A copy that stays as it is while the column grows."""
+    return torch.from_numpy(np.array(column))
 
 
 def every_nth(total: int) -> int:

@@ -16,7 +16,9 @@ def with_fewer_labels(view: View, labels: Labels) -> tuple[View, Tensor]:
     if labels.count is None and labels.fraction is None:
         return view, labeled
     count = labels.count or max(1, round((labels.fraction or 1) * len(labeled)))
-    classes, sizes = view.labels[labeled].unique(return_counts=True)
+    sizes_of_all = view.labels[labeled].bincount()
+    classes = sizes_of_all.nonzero().flatten()
+    sizes = sizes_of_all[classes]
     if count < len(classes):
         raise Rejected(
             "too_few_labels",

@@ -1,29 +1,23 @@
 """The three runs of a job as lessons: who learns what, from which rows, for how long."""
 
 import torch
-
 from torch import nn
 
 from distill.attempt import Trained
 from distill.config.job import TeacherToTrain
 from distill.config.losses import HardTarget
+from distill.config.networks import Network
 from distill.config.training import Training
 from distill.evaluate.cost import macs
 from distill.losses.terms import term, terms
 from distill.models import build_on_meta, example_batch
-from distill.config.networks import Network
 from distill.opening import Opened
 from distill.preprocess import view
+from distill.schedule import steps_of
 from distill.train import FrozenTeacher, Learner, Lesson
 
-DEFAULT_EPOCHS = 20
-
-
-def steps_of(training: Training, examples: int) -> int:
-    """Updates of a run over `examples` an epoch."""
-    if training.steps is not None:
-        return training.steps
-    return max(1, -(-(training.epochs or DEFAULT_EPOCHS) * examples // training.batch_size))
+UPDATE_MACS = 30_000_000
+"""What an update costs beside its multiply-adds, as so many of them: measured on small networks."""
 
 
 class Lessons:
@@ -104,16 +98,17 @@ class Lessons:
         return FrozenTeacher(module)
 
     def costs(self) -> dict[str, float]:
-        """Multiply-adds of one example in one update of each run, in the order of training: a
-        backward pass costs twice a forward one."""
+        """What one update of each run costs, in the order of training: a backward pass costs twice
+        a forward one."""
         teacher, student = _macs(self._opened.teacher), _macs(self._opened.student)
         batch = self._training.batch_size
-        costs = {"student": (3 * student + teacher) * batch}
+        costs: dict[str, float] = {}
         if self._teacher_training is not None:
-            costs = {"teacher": 3 * teacher * self._teacher_training.batch_size} | costs
+            costs["teacher"] = 3 * teacher * self._teacher_training.batch_size
+        costs["student"] = (3 * student + teacher) * batch
         if self._opened.document.evaluation.control:
             costs["control"] = 3 * student * batch
-        return costs
+        return {run: cost + UPDATE_MACS for run, cost in costs.items()}
 
     def steps(self) -> dict[str, int]:
         """Updates of each run that is ahead."""

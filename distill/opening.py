@@ -97,9 +97,7 @@ def open_job(request: RunJob, folder: Path, warn: Warn) -> Opened:
 
     everything = View.of(split, preprocessor, device)
     train, seen = with_fewer_labels(everything, document.labels)
-    validation = View.of(
-        open_split(data, dataset.splits["validation"], dataset), preprocessor, device
-    )
+    validation = View.of(open_split(data, dataset.splits["validation"], dataset), preprocessor, device)
     uploaded = order = None
     if teacher is not None:
         order = _label_order(teacher, dataset)

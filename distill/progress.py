@@ -14,7 +14,7 @@ REACHED = {"inspecting": 0.02, "evaluating": 0.97, "exporting": 0.98, "verifying
 
 
 class Progress:
-    """Sends at most one progress event a second. The fraction never falls.
+    """Sends at most one progress event a second, and one when a run begins. The fraction never falls.
 
     `costs` says what one update of each run costs, in any one unit, and `steps` how many there are.
     """
@@ -25,10 +25,10 @@ class Progress:
         self._total = 1.0
         self._done_at_start: float | None = None
         self._started = self._last_sent = float("-inf")
-        self._last = Progressed(
-            fraction=0, step=0, total_steps=0, epoch=0, examples_per_s=None, eta_s=None
-        )
+        self._last = Progressed(fraction=0, step=0, total_steps=0, epoch=0, examples_per_s=None, eta_s=None)
         self._counted = (0.0, 0)
+        self._pacing_run: str | None = None
+        self._per_step: dict[str, float] = {}
 
     def plan(self, costs: Mapping[str, float], steps: Mapping[str, int]) -> None:
         """What lies ahead: the runs in the order in which they will be trained."""
@@ -39,7 +39,8 @@ class Progress:
     def step(self, run: str, step: int, total_steps: int, *, epoch: int, batch_size: int) -> None:
         """One update of `run` is over."""
         now = time.monotonic()
-        if now - self._last_sent < LEAST_S_BETWEEN and step < total_steps:
+        begins = self._pacing_run != run
+        if now - self._last_sent < LEAST_S_BETWEEN and step < total_steps and not begins:
             return
         earlier = list(self._costs)[: list(self._costs).index(run)]
         done = sum(self._costs[name] for name in earlier) + self._per_step[run] * step
@@ -72,8 +73,6 @@ class Progress:
             self._pacing_run = run
             return None
         return (step - before) * batch_size / (now - then)
-
-    _pacing_run: str | None = None
 
     def _eta(self, now: float, done: float) -> float | None:
         if self._done_at_start is None:

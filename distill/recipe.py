@@ -4,8 +4,8 @@ from pathlib import Path
 
 from distill.attempt import Attempt
 from distill.channel import Events, StopLine
-from distill.config.folder import RunJob
 from distill.conclusion import Conclusion
+from distill.config.folder import RunJob
 from distill.lessons import Lessons
 from distill.opening import fingerprint, open_job
 

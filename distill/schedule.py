@@ -1,8 +1,17 @@
-"""The learning rate of each update, as a share of the full rate."""
+"""How long a run is, and the learning rate of each of its updates."""
 
 from math import cos, pi
 
 from distill.config.training import Cosine, StepDecay, Training
+
+DEFAULT_EPOCHS = 20
+
+
+def steps_of(training: Training, examples: int) -> int:
+    """Updates of a run that sees `examples` an epoch. Every batch is full."""
+    if training.steps is not None:
+        return training.steps
+    return max(1, -(-(training.epochs or DEFAULT_EPOCHS) * examples // training.batch_size))
 
 
 def rate_at(training: Training, step: int, total_steps: int) -> float:

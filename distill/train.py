@@ -20,6 +20,7 @@ from distill.preprocess import Inputs
 from distill.schedule import rate_at
 
 RunName = Literal["teacher", "student", "control"]
+VALIDATION_BATCH = 256
 SHARE_MEASUREMENTS = 50
 """How often in a run the share of each term in the gradient is measured."""
 
@@ -108,10 +109,12 @@ class Learner:
         torch.manual_seed(training.seed)
 
     def is_done(self, lesson: Lesson) -> bool:
-        patience = lesson.training.early_stopping
-        return self.step >= lesson.last_step or (
-            patience is not None and lesson.run != "control" and self.epochs_without_better >= patience.patience
-        )
+        """Whether the last update is behind it, or it stops early. A control never does: it has as many
+        updates as its student had."""
+        if self.step >= lesson.last_step:
+            return True
+        early = lesson.training.early_stopping if lesson.run != "control" else None
+        return early is not None and self.epochs_without_better >= early.patience
 
     def note(self, accuracy: float, *, keep: bool) -> None:
         """Take in a validation figure; `keep` a copy of the weights where it is the best so far."""
@@ -147,7 +150,7 @@ class Learner:
         for number, slots in optimizer["state"].items():
             state.tensors.update({f"optimizer/{number}/{name}": tensor for name, tensor in slots.items()})
         state.tensors["random/cpu"] = torch.get_rng_state()
-        if torch.cuda.is_initialized():
+        if next(self.module.parameters()).is_cuda:
             state.tensors["random/cuda"] = torch.cuda.get_rng_state()
         return state
 
@@ -196,18 +199,16 @@ def train(lesson: Lesson, learner: Learner) -> Iterator[Step]:
         number = learner.step + 1
         rate = rate_at(lesson.training, number, lesson.steps)
         inputs, labels = lesson.train.batch(order.batch(number))
-        teacher_logits = None
         with reduced_precision(lesson.training, lesson.train.device):
-            if lesson.teacher is not None:
-                teacher_logits = lesson.teacher(inputs)
             student_logits = learner.module(inputs)
+            teacher_logits = lesson.teacher(inputs) if lesson.teacher else student_logits.new_empty(0)
 
         losses = {term.kind: term.loss(student_logits, teacher_logits, labels) for term in lesson.terms}
         total = torch.stack([term.weight * losses[term.kind] for term in lesson.terms]).sum()
         shares = gradient_shares(losses, lesson.terms, student_logits) if lesson.shares_at(number) else {}
 
         learner.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        torch.autograd.backward(total)
         if lesson.training.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(learner.module.parameters(), lesson.training.max_grad_norm)
         for group in learner.optimizer.param_groups:
@@ -235,8 +236,8 @@ def accuracy_on(module: nn.Module, view: View, training: Training) -> float:
     rows = view.labeled_rows()
     right = torch.zeros((), dtype=torch.int64, device=view.device)
     with torch.inference_mode(), reduced_precision(training, view.device):
-        for chunk in rows.split(max(256, training.batch_size)):
-            inputs, labels = view.batch(chunk)
+        for start in range(0, len(rows), VALIDATION_BATCH):
+            inputs, labels = view.batch(rows[start : start + VALIDATION_BATCH])
             right += (module(inputs).argmax(dim=-1) == labels).sum()
     module.train(was_training)
     return int(right) / len(rows)

@@ -46,9 +46,9 @@ def resample(
 
 
 def interval(values: Accuracies) -> dict[str, float]:
-    """`{value, low, high}`: entry 0, and the percentile interval of the rest."""
+    """`{value, low, high}`: entry 0, and the percentile interval of the rest, less what is no number."""
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(values[1:], [tail, 1 - tail])
+    low, high = np.nanquantile(values[1:], [tail, 1 - tail])
     return {"value": float(values[0]), "low": float(low), "high": float(high)}
 
 
@@ -86,9 +86,9 @@ def _retention(sample: Resampled) -> dict[str, Any]:
 
 def _gap_closed(sample: Resampled, control: Accuracies) -> dict[str, Any]:
     gap = sample.teacher - control
-    if interval(gap)["low"] <= 0 or (gap <= 0).any():
+    if interval(gap)["low"] <= 0:
         return _nothing("the teacher is not clearly better than the control: there is no gap to close")
-    return interval((sample.student - control) / gap)
+    return interval((sample.student - control) / np.where(gap > 0, gap, np.nan))
 
 
 def _nothing(reason: str) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from distill.batches import View
 from distill.config.job import Latency
 from distill.config.networks import Network
-from distill.data import SplitData
 from distill.evaluate.cost import latencies, macs
 from distill.evaluate.figures import figures
 from distill.models import load_network, parameters
+from distill.preprocess import Inputs
 
 CHUNK = 256
 
@@ -42,7 +42,6 @@ class Measured:
 
 def measure(
     files: Mapping[str, NetworkFile],
-    split: SplitData,
     view: View,
     *,
     names: list[str],
@@ -51,11 +50,8 @@ def measure(
 ) -> dict[str, Measured]:
     """Load each file afresh and measure it: what it answers, what it costs."""
     modules = {run: load_network(file.network, file.folder) for run, file in files.items()}
-    inputs, _ = View.of(split, view.preprocessor, torch.device("cpu")).batch(
-        torch.arange(latency.batch_size) % len(view)
-    )
-    times = latencies(modules, inputs, latency)
-    one, _ = View.of(split, view.preprocessor, torch.device("cpu")).batch(torch.arange(1))
+    times = latencies(modules, _first(view, latency.batch_size), latency)
+    one = _first(view, 1)
     labeled = view.labeled_rows()
     result = {}
     for run, file in files.items():
@@ -76,12 +72,21 @@ def measure(
     return result
 
 
+def _first(view: View, count: int) -> Inputs:
+    """The first `count` examples as a network takes them, on the CPU; repeated where there are fewer."""
+    inputs, _ = view.batch(torch.arange(count) % len(view))
+    if isinstance(inputs, Tensor):
+        return inputs.cpu()
+    return {name: tensor.cpu() for name, tensor in inputs.items()}
+
+
 def logits_on(module: nn.Module, view: View, heed: Callable[[], None]) -> Tensor:
     """Logits float32 (n, classes) of every example, on the CPU."""
     chunks = []
-    for rows in torch.arange(len(view)).split(CHUNK):
+    rows = torch.arange(len(view))
+    for start in range(0, len(view), CHUNK):
         heed()
-        inputs, _ = view.batch(rows)
+        inputs, _ = view.batch(rows[start : start + CHUNK])
         with torch.inference_mode():
             chunks.append(module(inputs).float().cpu())
     return torch.cat(chunks).clone()

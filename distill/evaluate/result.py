@@ -15,16 +15,13 @@ from distill.evaluate.measure import Measured
 from distill.history import History
 
 INTERVALS_NOTE = (
-    "95% intervals by paired bootstrap over test examples, of this run alone: "
-    "another seed was not tried"
+    "95% intervals by paired bootstrap over test examples, of this run alone: another seed was not tried"
 )
 SAME_ENOUGH = 0.999
 """The least share of examples on which a written student must name the measured student's class."""
 
 
-def comparison(
-    measured: Mapping[str, Measured], labels_N: Tensor, *, seed: int
-) -> dict[str, Any]:
+def comparison(measured: Mapping[str, Measured], labels_N: Tensor, *, seed: int) -> dict[str, Any]:
     """The figures of teacher, student and control, and what they say side by side.
 
     `labels_N` are int64, -1 where unlabeled: such examples count for agreement alone.
@@ -116,5 +113,3 @@ def _right(logits_NC: Tensor, labels_N: Tensor) -> NDArray[np.bool_]:
     labeled = labels_N >= 0
     right: NDArray[np.bool_] = (logits_NC.argmax(dim=-1) == labels_N)[labeled].numpy().astype(np.bool_)
     return right
-
-

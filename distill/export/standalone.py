@@ -77,7 +77,8 @@ def predict(student: Student, examples: Any) -> Tensor:
 
 
 def _view(student: Student, examples: Tensor) -> Tensor:
-    steps, values = student.steps, examples.float()
+    steps = student.steps
+    values: Tensor = examples.float()
     if student.kind == "image":
         if steps["resize"] and list(values.shape[-2:]) != steps["resize"]:
             values = nn.functional.interpolate(

@@ -11,8 +11,6 @@ import torch
 from torch import Tensor
 
 PROGRAM = Path(__file__).with_name("separately.py")
-SAME_ENOUGH = 0.999
-"""The least share of examples on which both must name the same class."""
 LOOK_EVERY_S = 0.1
 DEADLINE_S = 1800
 
@@ -32,7 +30,7 @@ def logits_outside(student: Path, split: Path, *, classes: int, heed: Callable[[
     with tempfile.TemporaryDirectory(dir=student.parent) as scratch:
         answer, log = Path(scratch) / "logits", Path(scratch) / "log"
         with log.open("wb") as said:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - our own program, on files that we wrote
                 [sys.executable, "-I", str(PROGRAM), str(student), str(split), str(answer)],
                 stdin=subprocess.DEVNULL,
                 stdout=said,

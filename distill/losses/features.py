@@ -28,12 +28,12 @@ def attention_transfer_loss(student_BCHW: Tensor, teacher_BCHW: Tensor) -> Tenso
     the usual weight of 1000 belongs; the paper writes a norm (Zagoruyko and Komodakis, 2017,
     section 3.1).
     """
-    size = min(student_BCHW.shape[-2:], teacher_BCHW.shape[-2:])
-    difference = _attention(student_BCHW, size) - _attention(teacher_BCHW, size)
+    height, width = min(student_BCHW.shape[-2:], teacher_BCHW.shape[-2:])
+    difference = _attention(student_BCHW, (height, width)) - _attention(teacher_BCHW, (height, width))
     return difference.square().mean()
 
 
-def _attention(feature_BCHW: Tensor, size: tuple[int, ...]) -> Tensor:
+def _attention(feature_BCHW: Tensor, size: tuple[int, int]) -> Tensor:
     if feature_BCHW.shape[-2:] != size:
         feature_BCHW = F.adaptive_avg_pool2d(feature_BCHW, size)
     return F.normalize(feature_BCHW.square().mean(dim=1).flatten(start_dim=1))

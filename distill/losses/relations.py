@@ -61,4 +61,5 @@ def _angles(embedding_BD: Tensor) -> Tensor:
 def _affinities(embedding_BD: Tensor, epsilon: float) -> Tensor:
     unit_BD = embedding_BD / (embedding_BD.norm(dim=-1, keepdim=True) + epsilon)
     similarity_BB = (unit_BD @ unit_BD.T + 1) / 2
-    return similarity_BB / similarity_BB.sum(dim=-1, keepdim=True)
+    probability_BB: Tensor = similarity_BB / similarity_BB.sum(dim=-1, keepdim=True)
+    return probability_BB

@@ -30,13 +30,11 @@ LossSection = SoftTarget | HardTarget | Decoupled | Dist | Standardized | Revers
 
 @dataclass(frozen=True)
 class Term:
-    """One weighted loss of (student logits, teacher logits, labels). `teacher` may be None for a
-    term that asks nothing of it."""
+    """One weighted loss of (student logits, teacher logits, labels)."""
 
     kind: str
     weight: float
     loss: Callable[[Tensor, Tensor, Tensor], Tensor]
-    needs_teacher: bool = True
 
 
 def term(section: LossSection) -> Term:
@@ -46,7 +44,7 @@ def term(section: LossSection) -> Term:
         case SoftTarget(temperature=T):
             return Term(kind, weight, lambda s, t, _: soft_target_loss(s, t, temperature=T))
         case HardTarget():
-            return Term(kind, weight, lambda s, _, labels: hard_target_loss(s, labels), needs_teacher=False)
+            return Term(kind, weight, lambda s, _, labels: hard_target_loss(s, labels))
         case Decoupled(alpha=a, beta=b, temperature=T):
             return Term(
                 kind,
