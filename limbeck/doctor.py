@@ -124,7 +124,7 @@ def _sandbox() -> Finding:
             "sandbox",
             Verdict.WARN,
             f"bubblewrap does not work here ({said}); training runs with limits alone",
-            "Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1), or give bwrap its AppArmor profile.",
+            "Allow user namespaces, by sysctl or by an AppArmor profile for bwrap.",
         )
     return Finding("sandbox", Verdict.OK, "bubblewrap works")
 

@@ -14,7 +14,7 @@ from limbeck.errors import LimbeckError
 
 _LONGEST_SOCKET_PATH = 100
 """The kernel takes 107 bytes on Linux, 103 on macOS."""
-_LEFTOVERS_S = 5.0
+_LEFTOVERS_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ class Home:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                holder = _holder(descriptor)
-                # The processes of a killed service need a moment to follow it.
-                if _runs(holder) or time.monotonic() > give_up:
+                # The processes of a service that was just killed need a moment to follow it.
+                if time.monotonic() > give_up:
+                    holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
                     os.close(descriptor)
                     raise LimbeckError(
                         f"{self.path} is held by another `limbeck up` (process {holder}). "
@@ -116,20 +116,3 @@ class Home:
 
     def fall_silent(self) -> None:
         self.notice.unlink(missing_ok=True)
-
-
-def _holder(descriptor: int) -> int | None:
-    text = os.pread(descriptor, 32, 0).strip()
-    return int(text) if text.isdigit() else None
-
-
-def _runs(pid: int | None) -> bool:
-    if pid is None:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

@@ -100,20 +100,22 @@ def _receive(
     """Read all bytes, resuming by range; the sha256 that the service promised for them."""
     offset, tag = 0, ""
     for tries_left in reversed(range(_TRIES)):
-        headers = {"Range": f"bytes={offset}-", "If-Range": tag} if offset and tag else {}
+        headers = {"Accept-Encoding": "identity"}
+        if offset:
+            headers |= {"Range": f"bytes={offset}-", "If-Range": tag}
         try:
             with transport.stream(path, headers=headers) as response:
                 if offset and response.status_code != 206:
                     raise Corrupted(f"{path} changed while it was read; pull it again")
                 tag = response.headers.get("ETag", "")
-                for chunk in response.iter_bytes(CHUNK):
+                for chunk in response.iter_bytes():
                     write(chunk)
                     received.update(chunk)
                     offset += len(chunk)
                     moved(len(chunk))
                 return _promised(response.headers)
         except httpx.TransportError as error:
-            if not tries_left or not tag:
+            if not tries_left or (offset and not tag):
                 raise Unreachable(f"the download of {path} broke off: {error}") from error
     raise AssertionError("the last try returns or raises")
 

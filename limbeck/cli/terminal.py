@@ -1,13 +1,16 @@
 """Where a command writes: its result to standard output, everything else to standard error."""
 
 import json
+import sys
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console, RenderableType
 
 from limbeck.errors import LimbeckError, NotAuthorized, Refused
+
+_LOG_WIDTH = 200
 
 
 class Format(StrEnum):
@@ -23,11 +26,11 @@ class Terminal:
 
     @property
     def out(self) -> Console:
-        return Console(highlight=False, soft_wrap=True)
+        return _console(sys.stdout)
 
     @property
     def err(self) -> Console:
-        return Console(stderr=True, highlight=False, soft_wrap=True)
+        return _console(sys.stderr)
 
     def choose(self, chosen: Format | None) -> Format | None:
         if chosen is not None:
@@ -61,6 +64,11 @@ class Terminal:
                 self.err.print(f"  possible now: {allowed}", markup=False)
         if isinstance(error, NotAuthorized):
             self.err.print("  set LIMBECK_API_KEY to a key of this service", markup=False)
+
+
+def _console(file: TextIO) -> Console:
+    """Honors NO_COLOR; a log is as wide as its lines."""
+    return Console(file=file, highlight=False, width=None if file.isatty() else _LOG_WIDTH)
 
 
 def _as_json(error: LimbeckError) -> dict[str, Any]:
