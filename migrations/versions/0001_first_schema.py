@@ -1,5 +1,7 @@
 """The first schema: who may do what, what comes in, jobs and all that they leave, and the workers."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -21,10 +23,9 @@ from migrations.vocabulary import (
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
 DEDUPED = sa.text("dedupe_key IS NOT NULL AND status NOT IN ('failed','cancelled')")
+WHERE_DEDUPED: dict[str, Any] = {"sqlite_where": DEDUPED, "postgresql_where": DEDUPED}
 TABLES = (
     *("projects", "api_keys", "idempotency_keys", "leases"),
     *("blobs", "blob_references", "files", "models", "datasets"),
@@ -186,14 +187,7 @@ def _create_jobs() -> None:
     op.create_index("ix_jobs_claim", "jobs", ["lane", "status", "priority", "id"])
     index("jobs", "name")
     index("jobs", "project_id")
-    op.create_index(
-        "uq_jobs_dedupe",
-        "jobs",
-        ["project_id", "dedupe_key"],
-        unique=True,
-        sqlite_where=DEDUPED,
-        postgresql_where=DEDUPED,
-    )
+    op.create_index("uq_jobs_dedupe", "jobs", ["project_id", "dedupe_key"], unique=True, **WHERE_DEDUPED)
     op.create_table(
         "attempts",
         *required(ID, "job_id"),
