@@ -50,7 +50,7 @@ def build(architecture: str, config: dict[str, Any], *, input: Input, num_output
     builder: Builder = import_module(f"distill.models.{architecture}").build
     try:
         return builder(complete(architecture, config), input.shape, num_outputs)
-    except (ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
+    except (ValueError, TypeError, OverflowError, RuntimeError, AssertionError) as error:
         raise Rejected(
             "configuration_invalid",
             "user",

@@ -9,28 +9,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from torch import Tensor, nn
 from transformers import BertConfig, BertForSequenceClassification
 
-ALLOWED_KEYS = frozenset(
-    {
-        "attention_probs_dropout_prob",
-        "classifier_dropout",
-        "hidden_act",
-        "hidden_dropout_prob",
-        "hidden_size",
-        "initializer_range",
-        "intermediate_size",
-        "layer_norm_eps",
-        "max_position_embeddings",
-        "num_attention_heads",
-        "num_hidden_layers",
-        "pad_token_id",
-        "type_vocab_size",
-        "vocab_size",
-    }
-)
-"""What shapes a BERT. Every other key of a `config.json` could name code, and is left out."""
 
-
-class Bert(BertForSequenceClassification):  # type: ignore[misc]  # transformers is untyped here
+class Bert(BertForSequenceClassification):  # type: ignore[no-untyped-call]  # its base is untyped
     """BERT (Devlin et al., 2019) from `input_ids` and `attention_mask` (B, L) to logits (B, outputs).
 
     Without a mask, nothing is padding.
@@ -47,5 +27,14 @@ class Bert(BertForSequenceClassification):  # type: ignore[misc]  # transformers
 
 def build(config: dict[str, Any], input_shape: Sequence[int], num_outputs: int) -> nn.Module:
     """An untrained network; `input_shape` (length,) is no part of a BERT's parameters."""
-    shape = {key: value for key, value in config.items() if key in ALLOWED_KEYS}
-    return Bert(BertConfig(**shape, num_labels=num_outputs, attn_implementation="sdpa"))
+    shape = {key: value for key, value in config.items() if value is not None}
+    hidden = shape["hidden_size"]
+    shape.setdefault("intermediate_size", 4 * hidden)
+    shape.setdefault("num_attention_heads", usual_heads(hidden))
+    return Bert(BertConfig.from_dict({**shape, "num_labels": num_outputs, "attn_implementation": "sdpa"}))
+
+
+def usual_heads(hidden_size: int) -> int:
+    """One head for every 64 numbers of the state, or the next lower count that divides it."""
+    wanted = max(1, hidden_size // 64)
+    return next(heads for heads in range(wanted, 0, -1) if hidden_size % heads == 0)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
+from distill import archives
 from distill.config.folder import InspectDataset
 from distill.data.budget import require_memory
 from distill.data.examples import Array, Examples, label_name
@@ -29,15 +30,12 @@ SUFFIXES = {
     "_test": "test",
 }
 MOST_MEMBERS = 64
-HIGHEST_RATIO = 300
-"""Of unpacked to packed bytes, beyond `HARMLESS` bytes; real data stays far below."""
-HARMLESS = 64_000_000
 CHANNELS = (1, 3, 4)
 
 
 @dataclass(frozen=True)
 class _Declared:
-    """One array as its header declares it."""
+    """One array as its own header declares it."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[np.generic]
@@ -55,20 +53,19 @@ def read(path: Path, request: InspectDataset) -> Examples:
     """
     if request.task == "text-classification":
         raise Rejected("task_mismatch", "user", "a .npz file holds numbers, not text", "upload text as .csv")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _read(archive, path, request)
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
-        raise Rejected(
-            "unreadable_file",
-            "data",
-            f"the file is no whole .npz archive: {error}",
-            "write it with numpy.savez_compressed(path, x=..., y=...)",
-        ) from error
+    with archives.opened(
+        path,
+        most_members=MOST_MEMBERS,
+        what=".npz archive",
+        hint="write it with numpy.savez_compressed(path, x=..., y=...)",
+    ) as archive:
+        return _read(archive, request)
 
 
-def _read(archive: zipfile.ZipFile, path: Path, request: InspectDataset) -> Examples:
-    declared = _declared(archive, path.stat().st_size)
+def _read(archive: zipfile.ZipFile, request: InspectDataset) -> Examples:
+    declared = {
+        member.filename.removesuffix(".npy"): _header(archive, member) for member in archive.infolist()
+    }
     pairs = _pairs(declared, request)
     used = [name for pair in pairs for name in pair[:2] if name is not None]
     require_memory(sum(declared[name].bytes for name in used), "the archive")
@@ -87,32 +84,7 @@ def _read(archive: zipfile.ZipFile, path: Path, request: InspectDataset) -> Exam
     return _without_missing(inputs, labels, assigned if len(pairs) > 1 else None, notes)
 
 
-def _declared(archive: zipfile.ZipFile, size: int) -> dict[str, _Declared]:
-    """What every array says of itself, checked against what the archive says of its member."""
-    members = archive.infolist()
-    names = [member.filename for member in members]
-    if len(members) > MOST_MEMBERS or len(set(names)) != len(names):
-        raise Rejected(
-            "unreadable_file", "data", f"the archive has {len(members)} members, or two of one name"
-        )
-    unpacked = sum(member.file_size for member in members)
-    if unpacked > HARMLESS and unpacked > HIGHEST_RATIO * size:
-        raise Rejected(
-            "zip_bomb",
-            "data",
-            f"{size:,} bytes would unpack to {unpacked:,}",
-            "real data compresses far less: write the arrays with numpy.savez",
-        )
-    declared = {}
-    for member in members:
-        name = member.filename.removesuffix(".npy")
-        declared[name] = _header(archive, member)
-    return declared
-
-
 def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Declared:
-    if member.flag_bits & 1:
-        raise Rejected("unreadable_file", "data", f"'{member.filename}' is encrypted")
     with archive.open(member) as file:
         version = npy.read_magic(file)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -239,7 +211,7 @@ def _without_missing(
     kind = "image" if inputs.ndim == 4 else "tabular"
     good = np.ones(len(inputs), dtype=bool)
     if inputs.dtype == np.float32:
-        good = np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1)
+        good &= np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1)
     rows = np.flatnonzero(good)
     return Examples(
         "image" if kind == "image" else "tabular",

@@ -1,0 +1,171 @@
+"""What a request says about a network, completed by what its file tells; asked for where neither does."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from distill import models
+from distill.config.architectures import ARCHITECTURES
+from distill.config.document import problems_of
+from distill.config.folder import InspectModel
+from distill.config.job import Task
+from distill.config.networks import Input, Preprocessing
+from distill.inspect.huggingface_zip import HuggingFaceUpload
+from distill.inspect.tensors import Shapes
+from distill.rejection import Rejected
+
+LAST_LAYER = {"cnn": "classifier.weight", "resnet": "fc.weight", "huggingface": "classifier.weight"}
+TASKS: dict[str, Task] = {
+    "image": "image-classification",
+    "tabular": "tabular-classification",
+    "text": "text-classification",
+}
+MOST_OUTPUTS = 1_000_000
+
+
+def require_configuration(architecture: str, config: dict[str, Any]) -> None:
+    """Refuse an unknown architecture, or parameters outside their ranges, by name."""
+    if architecture not in ARCHITECTURES:
+        raise Rejected(
+            "unknown_architecture",
+            "user",
+            f"there is no architecture '{architecture[:60]}'",
+            f"there are: {', '.join(ARCHITECTURES)}",
+            {"pointer": "/architecture"},
+        )
+    schema = ARCHITECTURES[architecture]
+    try:
+        schema.model_validate(config)
+    except ValidationError as error:
+        first, *_ = problems_of(error, schema, config, ("config",))
+        raise Rejected(
+            "configuration_invalid",
+            "user",
+            f"{first.pointer.removeprefix('/').replace('/', '.')}: {first.detail}",
+            "GET /v1/architectures lists the parameters and their ranges",
+            {"pointer": first.pointer},
+        ) from error
+
+
+def task_of(request: InspectModel, architecture: str) -> Task:
+    """The task that the request names, else the one that its input or architecture implies."""
+    kinds = models.TAKES[architecture]
+    kind = request.input.kind if request.input is not None else kinds[0] if len(kinds) == 1 else "tabular"
+    task = request.task or TASKS[kind]
+    if request.input is not None and TASKS[request.input.kind] != task:
+        raise Rejected(
+            "task_mismatch",
+            "user",
+            f"the task is {task}; the input is {request.input.kind}",
+            f"an input of this kind belongs to {TASKS[request.input.kind]}",
+            {"pointer": "/task"},
+        )
+    return task
+
+
+def input_of(
+    request: InspectModel,
+    architecture: str,
+    shapes: Shapes,
+    task: Task,
+    huggingface: HuggingFaceUpload | None,
+) -> Input:
+    """What one example looks like. Weights tell the features of a table, but not the size of an image."""
+    if huggingface is not None:
+        given = request.preprocessing.max_length if request.preprocessing else None
+        longest = huggingface.max_length or 512
+        return Input(kind="text", shape=[min(given or longest, longest)], dtype="int64")
+    if request.input is not None:
+        return request.input
+    first = shapes.get("layers.0.weight", ())
+    if architecture == "mlp" and task == "tabular-classification" and len(first) == 2 and first[1] > 0:
+        return Input(kind="tabular", shape=[first[1]], dtype="float32")
+    raise Rejected(
+        "input_missing",
+        "user",
+        "weights do not tell how large the images are that this network takes",
+        "give `input`, for example {shape: [3, 224, 224], dtype: uint8}",
+        {"pointer": "/input"},
+    )
+
+
+def preprocessing_of(
+    request: InspectModel, input: Input, huggingface: HuggingFaceUpload | None
+) -> Preprocessing:
+    """How examples were turned into what the first layer sees. A wrong guess ruins every figure unseen."""
+    if huggingface is not None:
+        return Preprocessing(max_length=input.shape[0])
+    if request.preprocessing is not None:
+        _require_channels(request.preprocessing, input)
+        return request.preprocessing
+    if input.kind == "tabular":
+        return Preprocessing()
+    raise Rejected(
+        "preprocessing_missing",
+        "user",
+        "weights do not tell how pixels were scaled before this network saw them",
+        "give `preprocessing`, for example {scale: 0.00392156862745098} for 0..1, "
+        "with mean and std if there were any",
+        {"pointer": "/preprocessing"},
+    )
+
+
+def outputs_of(architecture: str, shapes: Shapes, labels: list[str] | None) -> int:
+    """How many outputs the last layer has; the labels must be as many."""
+    shape = shapes.get(LAST_LAYER.get(architecture) or _last_of_mlp(shapes), ())
+    outputs = shape[0] if len(shape) == 2 else len(labels or [])
+    if not 2 <= outputs <= MOST_OUTPUTS:
+        if len(shape) == 2:
+            raise Rejected(
+                "too_few_outputs",
+                "user",
+                f"the last layer has {outputs:,} output{'s' if outputs != 1 else ''}; "
+                "a classifier here has one for each of two or more classes",
+                "replace a single logit z by the two outputs (0, z)",
+            )
+        outputs = 2
+    if labels is not None and len(labels) != outputs:
+        raise Rejected(
+            "labels_mismatch",
+            "user",
+            f"{len(labels)} labels are given; the last layer has {outputs} outputs",
+            "give one label for each output, in their order",
+            {"pointer": "/labels"},
+        )
+    return outputs
+
+
+def labels_of(request: InspectModel, huggingface: HuggingFaceUpload | None, outputs: int) -> list[str] | None:
+    """The names of the outputs in order: the request's, else the file's own, else None."""
+    labels = request.labels or (huggingface.labels if huggingface else None)
+    if labels is not None and len(set(labels)) != len(labels):
+        raise Rejected(
+            "labels_mismatch", "user", "two outputs have the same label", None, {"pointer": "/labels"}
+        )
+    return labels if labels is not None and len(labels) == outputs else None
+
+
+def _last_of_mlp(shapes: Shapes) -> str:
+    numbers = [
+        int(parts[1])
+        for name in shapes
+        if (parts := name.split("."))[0] == "layers"
+        and parts[1:2]
+        and parts[1].isdigit()
+        and len(parts[1]) < 6
+    ]
+    return f"layers.{max(numbers, default=0)}.weight"
+
+
+def _require_channels(preprocessing: Preprocessing, input: Input) -> None:
+    for name in ("mean", "std"):
+        count = len(getattr(preprocessing, name))
+        if count not in (0, 1, input.shape[0]):
+            raise Rejected(
+                "preprocessing_invalid",
+                "user",
+                f"preprocessing.{name} has {count} numbers; the input has {input.shape[0]} "
+                f"{'channels' if input.kind == 'image' else 'features'}",
+                "give one for each, or one for all",
+                {"pointer": f"/preprocessing/{name}"},
+            )
