@@ -101,7 +101,7 @@ class Topology:
         (api,) = self.processes["api"]
         deadline = time.monotonic() + _STEP_S
         while not _answers(f"{self.url}/healthz"):
-            assert api.is_running() and api.status() != psutil.STATUS_ZOMBIE, self.log("api")
+            assert api.poll() is None, self.log("api")
             assert time.monotonic() < deadline, self.log("api")
             time.sleep(0.1)
 
