@@ -141,7 +141,7 @@ def test_the_descriptors_of_many_children_are_given_back(begin: Begin) -> None:
         child = begin("")
         heard(child)
         child.reap()
-        return len(os.listdir("/proc/self/fd"))
+        return len(list(Path("/proc/self/fd").iterdir()))
 
     before = cycle()
     assert [cycle() for _ in range(5)] == [before] * 5
@@ -171,7 +171,7 @@ def test_no_process_of_a_child_outlives_a_supervisor_killed_with_9(
     supervisor = subprocess.Popen(
         [sys.executable, "-c", _SUPERVISOR.format(script=script), str(folder), wish],
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
     )
     assert supervisor.stdout is not None
     with supervisor.stdout:
