@@ -1,0 +1,163 @@
+"""Rows to test with, as short as they can be while they are true."""
+
+import hashlib
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from distill.config.document import parse_job
+from distill.config.events import CheckpointWritten, Finished, Measured
+from distill.config.networks import Dataset as Data
+from distill.config.networks import Input, Network, Split
+from ledger import lifecycle
+from ledger.database import clock, insert_or_keep
+from ledger.identifiers import new_id
+from ledger.lifecycle import Claim, Flush
+from ledger.states import InputStatus
+from ledger.tables import Blob, Dataset, Event, Job, Model
+
+LABELS = [str(digit) for digit in range(10)]
+IMAGE = Input(kind="image", shape=[1, 8, 8], dtype="uint8")
+
+
+def sha256_of(word: str) -> str:
+    return hashlib.sha256(word.encode()).hexdigest()
+
+
+def kept_blob(session: Session, word: str) -> str:
+    """A blob's row, as `blobs.keep` leaves it."""
+    sha256 = sha256_of(word)
+    insert_or_keep(session, Blob, {"sha256": sha256, "bytes": len(word), "touched_at": clock()})
+    return sha256
+
+
+def data(**changes: Any) -> Data:
+    split = Split(
+        file="train.safetensors", sha256=sha256_of("split"), examples=100, labeled=90, class_counts=[]
+    )
+    return Data(
+        **{
+            "task": "image-classification",
+            "labels": LABELS,
+            "input": IMAGE,
+            "splits": {"train": split, "validation": split, "test": split},
+            **changes,
+        }
+    )
+
+
+def network(**changes: Any) -> Network:
+    return Network(
+        **{
+            "task": "image-classification",
+            "architecture": "cnn",
+            "config": {},
+            "labels": LABELS,
+            "num_outputs": 10,
+            "input": IMAGE,
+            **changes,
+        }
+    )
+
+
+def a_dataset(
+    session: Session,
+    project_id: str,
+    *,
+    name: str = "digits",
+    version: int = 1,
+    status: InputStatus = InputStatus.READY,
+    **changes: Any,
+) -> Dataset:
+    dataset = Dataset(
+        id=new_id("dst_"),
+        project_id=project_id,
+        name=name,
+        version=version,
+        status=status,
+        declared={"name": name},
+        data=data(**changes).model_dump(mode="json") if status == InputStatus.READY else None,
+    )
+    session.add(dataset)
+    session.flush()
+    return dataset
+
+
+def a_model(
+    session: Session,
+    project_id: str,
+    *,
+    name: str = "teacher",
+    version: int = 1,
+    status: InputStatus = InputStatus.READY,
+    **changes: Any,
+) -> Model:
+    model = Model(
+        id=new_id("mdl_"),
+        project_id=project_id,
+        name=name,
+        version=version,
+        status=status,
+        declared={"name": name},
+        network=network(**changes).model_dump(mode="json") if status == InputStatus.READY else None,
+    )
+    session.add(model)
+    session.flush()
+    return model
+
+
+def raw_document(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "digits-cnn",
+        "task": "image-classification",
+        "teacher": {"train": {"architecture": "cnn"}},
+        "dataset": "digits",
+        "student": {"architecture": "cnn"},
+        **changes,
+    }
+
+
+def submitted(session: Session, project_id: str, **changes: Any) -> Job:
+    """A job on the newest dataset `digits`, which must be there."""
+    raw = raw_document(**changes)
+    return lifecycle.submit(session, project_id=project_id, document=parse_job(raw), raw=raw).job
+
+
+def claimed(session: Session, *, lease_s: float = 60.0, worker: str = "w1") -> Claim:
+    claim = lifecycle.claim_next(session, lanes=["cpu", "gpu"], worker=worker, lease_s=lease_s)
+    assert claim is not None
+    return claim
+
+
+def checkpoint(session: Session, *, step: int = 10) -> Flush:
+    """A flush that holds a checkpoint whose bytes are kept."""
+    sha256 = kept_blob(session, f"checkpoint {step}")
+    written = CheckpointWritten(
+        path="out/checkpoint", sha256=sha256, bytes=3, phase="training", run="student", step=step
+    )
+    return Flush(checkpoint=written)
+
+
+def measured(step: int, value: float, *, run: str = "student", name: str = "train.loss.total") -> Measured:
+    return Measured(run=run, step=step, time=1.0, values={name: value})
+
+
+def finished(**changes: Any) -> Finished:
+    return Finished(
+        **{
+            "result": {"student": {"parameters": 12, "size_bytes": 48}},
+            "conclusion": "no_gate",
+            "artifacts": [],
+            "student": None,
+            "environment": {},
+            **changes,
+        }
+    )
+
+
+def story(session: Session, job_id: str) -> list[tuple[int, str, Any]]:
+    """Number, type and status (or name) of every event."""
+    return [
+        (event.number, event.type, event.data.get("status") or event.data.get("code"))
+        for event in session.query(Event).where(Event.job_id == job_id).order_by(Event.number)
+    ]
