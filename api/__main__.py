@@ -1,0 +1,78 @@
+"""`python -m api [--host H] [--port N] [--uds PATH] [--fd N]`: serve the API until SIGTERM."""
+
+import argparse
+import logging
+from types import FrameType
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import create_app
+from ledger.database import connect
+from ledger.files import Store
+from ledger.queue import Doorbell
+from ledger.settings import Settings
+
+_GRACE_S = 8
+"""How long requests may take to end after SIGTERM; `limbeck up` stops as a whole within 15 s."""
+
+
+class Server(uvicorn.Server):
+    """Lets waiting requests go at once when told to stop, instead of waiting with them."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        app: FastAPI = self.config.app  # type: ignore[assignment]
+        app.state.house.watch.close_soon()
+        super().handle_exit(sig, frame)
+
+
+def main() -> None:
+    """Read the settings, open what the API stands on, serve."""
+    parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--uds", help="serve on this unix socket instead of host and port")
+    parser.add_argument("--fd", type=int, help="serve on this open socket, which a launcher holds")
+    arguments = parser.parse_args()
+
+    settings = Settings()
+    _log(settings.log_format)
+    sessions = connect(settings.database_url)
+    doorbell = Doorbell(settings.broker_url)
+    app = create_app(sessions, Store(settings.store_url, settings.store_options), doorbell, settings)
+    config = uvicorn.Config(
+        app,
+        host=arguments.host,
+        port=arguments.port,
+        uds=arguments.uds,
+        fd=arguments.fd,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    try:
+        Server(config).run()
+    finally:
+        doorbell.close()
+        sessions.dispose()
+
+
+def _log(form: str) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+
+
+if __name__ == "__main__":
+    main()

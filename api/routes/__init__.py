@@ -1,0 +1,31 @@
+"""All routes, a file for each noun."""
+
+from api.routes import (
+    architectures,
+    artifacts,
+    datasets,
+    events,
+    files,
+    health,
+    job_actions,
+    jobs,
+    measurements,
+    models,
+    operations,
+    reports,
+)
+
+ROUTERS = (
+    health.router,
+    files.router,
+    models.router,
+    datasets.router,
+    architectures.router,
+    jobs.router,
+    job_actions.router,
+    events.router,
+    measurements.router,
+    artifacts.router,
+    reports.router,
+    operations.router,
+)

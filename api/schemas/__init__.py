@@ -1,0 +1,1 @@
+"""Request and response bodies. The schema says what is true: no field that is never sent, none unsaid."""

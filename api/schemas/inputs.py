@@ -1,0 +1,288 @@
+"""Files, models and datasets: what is asked for, and what is shown."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from api.schemas.shared import Moment, NewName, Read
+from distill.config.architectures import ARCHITECTURES
+from distill.config.job import Task
+from distill.config.networks import Input, Layer, Preprocessing
+from distill.config.section import Later, Section
+
+FileId = Annotated[str, Field(examples=["file_01jd8x2m0c9q4w7e5r6t8y1z2b"])]
+Purpose = Literal["model", "dataset", "other"]
+Status = Literal["inspecting", "ready", "rejected"]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class FileRead(Read):
+    id: str
+    object: Literal["file"] = "file"
+    filename: str
+    purpose: Purpose
+    bytes: int
+    sha256: str
+    created_at: Moment
+
+
+class Rejection(Read):
+    """Why an input cannot be used, and what to do."""
+
+    code: str
+    message: str
+    hint: str | None = None
+    details: dict[str, Any] = {}
+    """For a model: missing, unexpected and mis-shaped keys, and what fits better."""
+
+
+def _regular_expression(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise PydanticCustomError(
+            "not_a_regular_expression", "not a regular expression: {why}", {"why": str(error)}
+        ) from None
+    return pattern
+
+
+class KeyRename(Section):
+    """A regular expression on parameter names, and what replaces its match."""
+
+    from_: Annotated[str, AfterValidator(_regular_expression), Field(alias="from", max_length=500)]
+    to: Annotated[str, Field(max_length=500)]
+
+
+class DeclaredInput(Section):
+    """One example without the batch dimension: (channels, height, width), (features,) or (length,)."""
+
+    shape: Annotated[
+        list[Annotated[int, Field(ge=1, le=1_000_000)]],
+        Field(min_length=1, max_length=3, examples=[[1, 8, 8]]),
+    ]
+    dtype: Literal["uint8", "float32", "int64"] = "float32"
+    layout: Literal["CHW"] = "CHW"
+
+    def of(self, task: Task | None) -> Input:
+        """The same with its kind, which the task says, else the number of dimensions."""
+        kinds: dict[str | int, Literal["image", "tabular", "text"]] = {
+            "image-classification": "image",
+            "tabular-classification": "tabular",
+            "text-classification": "text",
+            3: "image",
+        }
+        return Input(kind=kinds.get(task or len(self.shape), "tabular"), shape=self.shape, dtype=self.dtype)
+
+
+class DeclaredPreprocessing(Preprocessing):
+    tokenizer: Later = None
+    """Comes with the Hugging Face zip."""
+
+
+class Claims(Section):
+    """What the owner says of the model; shown beside what is measured, never used."""
+
+    accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class ModelToRegister(Section):
+    """An uploaded checkpoint under a name. A known name gets its next version."""
+
+    name: NewName
+    file_id: FileId
+    source: Later = None
+    format: Literal["auto", "state-dict", "safetensors", "huggingface"] = "auto"
+    task: Task | None = None
+    architecture: str | None = None
+    config: dict[str, Any] | None = None
+    input: DeclaredInput | None = None
+    preprocessing: DeclaredPreprocessing | None = None
+    labels: Annotated[list[Label], Field(min_length=2, max_length=100_000)] | None = None
+    key_map: Annotated[list[KeyRename], Field(max_length=100)] = []
+    state_dict_key: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    license: Annotated[str, StringConstraints(max_length=200)] | None = None
+    claims: Claims | None = None
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _later_formats(cls, form: Any) -> Any:
+        return _not_yet(form, ("onnx", "outputs"), "the model format")
+
+    @field_validator("architecture")
+    @classmethod
+    def _known_architecture(cls, name: str | None) -> str | None:
+        if name is not None and name not in ARCHITECTURES:
+            raise PydanticCustomError(
+                "unknown_architecture",
+                "there is no architecture '{name}'; there are: {known}",
+                {"name": name, "known": ", ".join(ARCHITECTURES)},
+            )
+        return name
+
+    @field_validator("labels")
+    @classmethod
+    def _each_label_once(cls, labels: list[str] | None) -> list[str] | None:
+        if labels is not None and len(set(labels)) < len(labels):
+            raise PydanticCustomError("repeated_label", "a label stands twice in the list")
+        return labels
+
+    def declared(self) -> dict[str, Any]:
+        """What is kept of the request; the inspection reads what concerns it."""
+        said = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"file_id"})
+        if self.input is not None:
+            said["input"] = self.input.of(self.task).model_dump(mode="json")
+        return said
+
+
+class ModelRead(Read):
+    """One immutable version of a network."""
+
+    id: str
+    object: Literal["model"] = "model"
+    name: str
+    version: int
+    status: Status
+    file_id: str | None
+    job_id: str | None
+    """The job whose student this is."""
+    task: Task | None
+    architecture: str | None
+    config: dict[str, Any] | None
+    labels: list[str] | None
+    """In the order of the outputs; null where nobody said."""
+    input: Input | None
+    preprocessing: Preprocessing | None
+    parameters: int | None
+    size_bytes: int | None
+    layers: list[Layer]
+    report: dict[str, Any]
+    """What the inspection stripped, mapped and found."""
+    license: str | None
+    claims: Claims | None
+    problem: Rejection | None
+    created_at: Moment
+    inspected_at: Moment | None
+
+
+class Columns(Section):
+    """Which column is what; what is left out is found by name."""
+
+    image: Later = None
+    text: str | None = None
+    text_pair: Later = None
+    features: Annotated[list[str], Field(min_length=1, max_length=10_000)] | None = None
+    label: str | None = None
+    split: str | None = None
+    group: Later = None
+
+
+class Shares(Section):
+    """How much of the examples each split gets; or the column that says so."""
+
+    train: Annotated[float, Field(gt=0, lt=1)] | None = None
+    validation: Annotated[float, Field(gt=0, lt=1)] | None = None
+    test: Annotated[float, Field(gt=0, lt=1)] | None = None
+    column: str | None = None
+
+    @field_validator("train", "validation", "test", mode="before")
+    @classmethod
+    def _later_files(cls, share: Any) -> Any:
+        if isinstance(share, str):
+            raise PydanticCustomError(
+                "not_available_yet", "a file for each split is not available in this version yet"
+            )
+        return share
+
+    @model_validator(mode="after")
+    def _shares_or_column(self) -> Self:
+        shares = [self.train, self.validation, self.test]
+        if self.column is not None and any(share is not None for share in shares):
+            raise PydanticCustomError("two_splits", "give either shares or a column, not both")
+        if self.column is None and (None in shares or abs(sum(filter(None, shares)) - 1) > 1e-6):
+            raise PydanticCustomError("shares_incomplete", "train, validation and test must add up to 1")
+        return self
+
+
+class DatasetToRegister(Section):
+    """An uploaded or built-in dataset under a name. A known name gets its next version."""
+
+    name: NewName
+    file_id: FileId | None = None
+    source: Later = None
+    builtin: Literal["digits"] | None = None
+    format: Literal["auto", "csv", "npz"] = "auto"
+    task: Task
+    columns: Columns | None = None
+    label_map: Annotated[dict[str, Label], Field(max_length=100_000)] = {}
+    """A label as the file spells it, and the name that it gets."""
+    split: Shares | None = None
+    license: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _later_formats(cls, form: Any) -> Any:
+        return _not_yet(form, ("parquet", "jsonl", "images", "zip", "huggingface"), "the dataset format")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.file_id is None) == (self.builtin is None):
+            raise PydanticCustomError("one_origin", "give exactly one of file_id and builtin")
+        return self
+
+    def declared(self) -> dict[str, Any]:
+        """What is kept of the request; the inspection reads what concerns it."""
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"file_id"})
+
+
+class SplitRead(Read):
+    examples: int
+    labeled: int
+    class_counts: list[int]
+    """In the order of `labels`."""
+    sha256: str | None
+    """Of the parquet file at `/splits/{split}/content`."""
+    bytes: int | None
+
+
+class DatasetRead(Read):
+    """One immutable version of a dataset."""
+
+    id: str
+    object: Literal["dataset"] = "dataset"
+    name: str
+    version: int
+    status: Status
+    file_id: str | None
+    builtin: str | None
+    task: Task
+    labels: list[str] | None
+    input: Input | None
+    examples: int | None
+    splits: dict[str, SplitRead]
+    report: dict[str, Any]
+    """Duplicates, unreadable rows and what else the inspection found."""
+    sha256: str | None
+    """Of the three splits together: equal where every example is."""
+    license: str | None
+    problem: Rejection | None
+    created_at: Moment
+    inspected_at: Moment | None
+
+
+class ArchitectureRead(Read):
+    name: str
+    description: str
+    config_schema: dict[str, Any]
+    """JSON schema of `config`."""
+
+
+def _not_yet(value: Any, later: tuple[str, ...], what: str) -> Any:
+    if value in later:
+        raise PydanticCustomError(
+            "not_available_yet",
+            "{what} '{value}' is not available in this version yet",
+            {"what": what, "value": value},
+        )
+    return value

@@ -1,0 +1,162 @@
+"""Jobs and everything that hangs on them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from api.schemas.shared import Moment, Read
+from distill.config.events import ErrorClass, Phase
+from distill.config.job import Metadata
+from distill.config.section import Section
+
+JobStatus = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
+Conclusion = Literal["passed", "gate_failed", "gate_inconclusive", "export_failed", "no_gate"]
+
+
+class PhaseRead(Read):
+    name: Phase
+    status: str
+    started_at: Moment | None
+    ended_at: Moment | None
+
+
+class ProgressRead(Read):
+    """`fraction` counts all phases."""
+
+    fraction: float
+    step: int
+    total_steps: int
+    epoch: int
+    examples_per_s: float | None
+    eta_s: float | None
+
+
+class QueuePlace(Read):
+    """Where a waiting job stands, and what it waits for."""
+
+    position: int | None
+    reason: str
+
+
+class JobErrorRead(Read):
+    code: str
+    class_: Annotated[ErrorClass, Field(alias="class")]
+    message: str
+    hint: str | None = None
+    retryable: bool = False
+
+
+class AttemptRead(Read):
+    """One execution of a job."""
+
+    number: int
+    started_at: Moment
+    ended_at: Moment | None
+    exit_kind: str | None
+    exit_code: int | None
+    pid: int | None
+    worker: str
+    resumed_from_step: int
+
+
+class ArtifactRead(Read):
+    id: str
+    object: Literal["artifact"] = "artifact"
+    kind: str
+    format: str
+    filename: str
+    bytes: int
+    sha256: str
+    media_type: str
+    created_at: Moment
+
+
+class CheckpointRead(Read):
+    id: str
+    object: Literal["checkpoint"] = "checkpoint"
+    attempt: int
+    phase: str
+    run: str
+    step: int
+    bytes: int
+    created_at: Moment
+
+
+class JobRead(Read):
+    """A distillation job, whole."""
+
+    id: str
+    object: Literal["job"] = "job"
+    name: str
+    status: JobStatus
+    phase: Phase | None
+    phases: list[PhaseRead]
+    conclusion: Conclusion | None
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    cancel_requested_at: Moment | None
+    pause_requested_at: Moment | None
+    priority: int
+    progress: ProgressRead | None
+    queue: QueuePlace | None
+    """Null unless the job waits."""
+    spec: dict[str, Any]
+    """As it was sent."""
+    resolved_spec: dict[str, Any]
+    """Every default filled in, names turned into ids."""
+    attempt: int
+    attempts: list[AttemptRead]
+    result: dict[str, Any] | None
+    artifacts: list[ArtifactRead]
+    knowledge: None = None
+    error: JobErrorRead | None
+    environment: dict[str, Any] | None
+    metadata: dict[str, str]
+    links: dict[str, str]
+
+
+class JobChange(Section):
+    """What may still be changed of a job. `metadata` is replaced as a whole."""
+
+    priority: Annotated[int, Field(ge=-1000, le=1000)] | None = None
+    metadata: Metadata | None = None
+
+
+class PlanRead(Read):
+    """What a job would be, without submitting it."""
+
+    object: Literal["plan"] = "plan"
+    resolved_spec: dict[str, Any]
+    student: dict[str, Any]
+    """`parameters` and `size_bytes` among others."""
+    teacher: dict[str, Any]
+    fits_memory: bool
+    memory_bytes: int
+    estimate: dict[str, Any]
+    warnings: list[dict[str, str]]
+
+
+class EventRead(Read):
+    """One thing that happened; numbers are dense, in the order of commits."""
+
+    id: int
+    type: Literal["state", "phase", "warning", "checkpoint", "log", "metric"]
+    at: Moment
+    attempt: int
+    data: dict[str, Any]
+
+
+class MetricPoint(Read):
+    run: str
+    name: str
+    step: int
+    value: float
+    time: Moment
+    attempt: int
+
+
+class MetricList(Read):
+    """By run, name and step."""
+
+    data: list[MetricPoint]

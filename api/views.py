@@ -1,0 +1,114 @@
+"""Rows as bodies."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.schemas.inputs import DatasetRead, ModelRead, Rejection, SplitRead
+from api.schemas.jobs import ArtifactRead, AttemptRead, JobRead
+from ledger import queries
+from ledger.tables import Artifact, Attempt, Dataset, Job, Model
+
+_LINKS = ("events", "metrics", "logs", "attempts", "checkpoints", "artifacts", "report")
+
+
+def show_job(session: Session, job: Job) -> JobRead:
+    return show_jobs(session, [job])[0]
+
+
+def show_jobs(session: Session, jobs: Sequence[Job]) -> list[JobRead]:
+    """The jobs whole; only those that wait cost queries of their own."""
+    ids = [job.id for job in jobs]
+    attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
+    for attempt in session.scalars(select(Attempt).where(Attempt.job_id.in_(ids)).order_by(Attempt.number)):
+        attempts[attempt.job_id].append(attempt)
+    artifacts: defaultdict[str, list[Artifact]] = defaultdict(list)
+    for artifact in session.scalars(select(Artifact).where(Artifact.job_id.in_(ids)).order_by(Artifact.id)):
+        artifacts[artifact.job_id].append(artifact)
+    return [
+        JobRead.model_validate(
+            {
+                **_columns(job),
+                "metadata": job.user_metadata,
+                "attempts": [AttemptRead.model_validate(attempt) for attempt in attempts[job.id]],
+                "artifacts": [ArtifactRead.model_validate(artifact) for artifact in artifacts[job.id]],
+                "queue": queries.queue_position(session, job),
+                "links": _links(job.id),
+            }
+        )
+        for job in jobs
+    ]
+
+
+def _columns(row: Any) -> dict[str, Any]:
+    return {attribute.key: getattr(row, attribute.key) for attribute in type(row).__mapper__.column_attrs}
+
+
+def _links(job_id: str) -> dict[str, str]:
+    address = f"/v1/jobs/{job_id}"
+    return {"self": address, **{name: f"{address}/{name}" for name in _LINKS}}
+
+
+def show_model(model: Model) -> ModelRead:
+    declared, inspection = model.declared, model.inspection or {}
+    return ModelRead.model_validate(
+        {
+            **_columns(model),
+            **{name: declared.get(name) for name in ("license", "claims")},
+            **(model.network or {name: declared.get(name) for name in _OF_THE_NETWORK}),
+            "parameters": inspection.get("parameters"),
+            "size_bytes": inspection.get("size_bytes"),
+            "layers": inspection.get("layers", []),
+            "report": inspection.get("report", {}),
+            "problem": _rejection(model.problem),
+        }
+    )
+
+
+_OF_THE_NETWORK = ("task", "architecture", "config", "labels", "input", "preprocessing")
+
+
+def show_dataset(dataset: Dataset) -> DatasetRead:
+    data = dataset.data or {}
+    tables = dataset.tables or {}
+    splits = {
+        name: SplitRead(
+            examples=split["examples"],
+            labeled=split["labeled"],
+            class_counts=split["class_counts"],
+            sha256=tables.get(name, {}).get("sha256"),
+            bytes=tables.get(name, {}).get("bytes"),
+        )
+        for name, split in data.get("splits", {}).items()
+    }
+    return DatasetRead.model_validate(
+        {
+            **_columns(dataset),
+            "builtin": dataset.declared.get("builtin"),
+            "task": dataset.declared["task"],
+            "labels": data.get("labels"),
+            "input": data.get("input"),
+            "examples": sum(split.examples for split in splits.values()) if splits else None,
+            "splits": splits,
+            "report": dataset.inspection or {},
+            "sha256": _identity(data),
+            "license": dataset.declared.get("license"),
+            "problem": _rejection(dataset.problem),
+        }
+    )
+
+
+def _identity(data: dict[str, Any]) -> str | None:
+    """One sha256 for the three splits: of theirs, in the order of their names."""
+    splits = data.get("splits")
+    if not splits:
+        return None
+    return sha256("".join(splits[name]["sha256"] for name in sorted(splits)).encode()).hexdigest()
+
+
+def _rejection(problem: dict[str, Any] | None) -> Rejection | None:
+    return None if problem is None else Rejection.model_validate(problem)

@@ -1,0 +1,49 @@
+"""An API on a database, a broker and a store of its own, and what is in it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from ledger.database import Sessions
+from ledger.files import Store
+from ledger.keys import create_key
+from ledger.queue import Doorbell
+from ledger.settings import Settings
+
+
+@pytest.fixture
+def doorbell(broker_url: str) -> Iterator[Doorbell]:
+    doorbell = Doorbell(broker_url)
+    yield doorbell
+    doorbell.close()
+
+
+@pytest.fixture
+def app(sessions: Sessions, store: Store, doorbell: Doorbell, settings: Settings) -> FastAPI:
+    return create_app(sessions, store, doorbell, settings)
+
+
+@pytest.fixture
+def client(app: FastAPI, sessions: Sessions, project_id: str) -> Iterator[TestClient]:
+    """Speaks for the default project, with every scope."""
+    with TestClient(app, headers=bearer(sessions, project_id)) as client:
+        yield client
+
+
+@pytest.fixture
+def stranger(client: TestClient, app: FastAPI, sessions: Sessions, other_project_id: str) -> TestClient:
+    """Speaks for another project, to the same running application."""
+    stranger = TestClient(app, headers=bearer(sessions, other_project_id))
+    stranger.portal = client.portal
+    return stranger
+
+
+def bearer(sessions: Sessions, project_id: str, **options: Any) -> dict[str, str]:
+    with sessions.writing() as session:
+        _, text = create_key(session, project_id=project_id, name="test", **options)
+    return {"Authorization": f"Bearer {text}"}
