@@ -1,20 +1,21 @@
-"""`python -m api [--host H] [--port N] [--uds PATH] [--fd N]`: serve the API until SIGTERM."""
+"""`python -m api [--host H --port N | --uds PATH | --fd N]`: serve the API until SIGTERM."""
 
 import argparse
-import logging
+import signal
+import sys
 from types import FrameType
 
-import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from ledger import logs
 from ledger.database import connect
 from ledger.files import Store
 from ledger.queue import Doorbell
 from ledger.settings import Settings
 
-_GRACE_S = 8
+_GRACE_S = 3
 """How long requests may take to end after SIGTERM; `limbeck up` stops as a whole within 15 s."""
 
 
@@ -37,7 +38,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     settings = Settings()
-    _log(settings.log_format)
+    logs.configure(settings.log_format)
+    _end_in_good_order_on_sigterm()
     sessions = connect(settings.database_url)
     doorbell = Doorbell(settings.broker_url)
     app = create_app(sessions, Store(settings.store_url, settings.store_options), doorbell, settings)
@@ -59,19 +61,9 @@ def main() -> None:
         sessions.dispose()
 
 
-def _log(form: str) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )
+def _end_in_good_order_on_sigterm() -> None:
+    """uvicorn raises the signal once more when it is done; that must not cut off what comes after."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 if __name__ == "__main__":
