@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -79,7 +80,6 @@ class Order:
 
     def _pass(self, number: int) -> Tensor:
         if self._shuffled[0] != number:
-            generator = torch.Generator().manual_seed((self.seed << 32) + number)
-            order = torch.randperm(len(self.rows), generator=generator)
-            self._shuffled = (number, self.rows[order])
+            order = np.random.default_rng([self.seed, number]).permutation(len(self.rows))
+            self._shuffled = (number, self.rows[torch.from_numpy(order)])
         return self._shuffled[1]

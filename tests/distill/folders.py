@@ -3,13 +3,16 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from distill.config.document import parse_job
 from distill.config.events import DatasetInspected, Event
 from distill.config.folder import InspectDataset, RunJob
 from distill.config.networks import Dataset, Network
 from distill.inspect.dataset import inspect_dataset
+from distill.recipe import run_job
+
+E = TypeVar("E")
 
 
 class Heard:
@@ -64,3 +67,32 @@ def stage(
     )
     (inputs / "request.json").write_text(json.dumps(request.model_dump(mode="json")))
     return folder
+
+
+class Stop:
+    """A supervisor that wishes to stop once it was asked so often, or once `after` says so."""
+
+    def __init__(self, wish: str = "pause", *, looks: int | None = None) -> None:
+        self._wish = wish
+        self._looks_left = looks
+        self.now = False
+
+    def wish(self) -> str | None:
+        if self._looks_left is not None:
+            self._looks_left -= 1
+            self.now = self.now or self._looks_left < 0
+        return self._wish if self.now else None
+
+
+def run(folder: Path, *, stop: Stop | None = None, heard: Heard | None = None) -> Heard:
+    """Run a staged job in this process; what it raises is raised here."""
+    heard = heard or Heard()
+    request = RunJob.model_validate_json((folder / "in" / "request.json").read_bytes())
+    (folder / "out").mkdir(exist_ok=True)
+    run_job(request, folder, heard, stop or Stop())
+    return heard
+
+
+def of_kind(heard: Heard, kind: type[E]) -> list[E]:
+    """The events of one kind, in order."""
+    return [event for event in heard.events if isinstance(event, kind)]

@@ -1,0 +1,157 @@
+"""A run that was stopped and resumed, however often, is the run that was never stopped."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from distill.attempt import StopAsked
+from distill.checkpoint import State, read_checkpoint
+from distill.config.events import CheckpointWritten, Event, Measured, PhaseChanged
+from tests.distill.conftest import Inspected
+from tests.distill.folders import Heard, Stop, of_kind, run, stage
+
+TRAINING: dict[str, Any] = {"steps": 30, "batch_size": 64, "select": "best"}
+DOCUMENT: dict[str, Any] = {
+    "name": "resumed",
+    "task": "image-classification",
+    "teacher": {
+        "train": {"architecture": "mlp", "config": {"depth": 3, "dropout": 0.1}, "training": TRAINING}
+    },
+    "dataset": "digits",
+    "labels": {"count": 60},
+    "student": {"architecture": "cnn", "config": {"depth": 3, "width": 4, "dropout": 0.2}},
+    "training": TRAINING | {"early_stopping": {"patience": 3}},
+}
+
+
+class StopsBeforeTheEvaluation(Heard):
+    """Wishes to stop when the last training phase is over: the rest does not train."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__()
+        self._stop = stop
+
+    def send(self, event: Event) -> None:
+        super().send(event)
+        if event == PhaseChanged(name="training_control", status="done"):
+            self._stop.now = True
+
+
+@dataclass(frozen=True)
+class Trained:
+    checkpoint: State
+    stops: int
+    measured: list[Measured]
+
+
+def train_with_stops(folder: Path, digits: Inspected, looks: list[int]) -> Trained:
+    """Run to the end of training, stopped after each number of looks at the stop line."""
+    checkpoint, heard_before = None, []
+    for number, patience in enumerate([*looks, None]):
+        place = stage(
+            folder / f"attempt-{number}", DOCUMENT, digits.dataset, digits.splits, checkpoint=checkpoint
+        )
+        stop = Stop(looks=patience)
+        heard = StopsBeforeTheEvaluation(stop)
+        with pytest.raises(StopAsked):
+            run(place, stop=stop, heard=heard)
+        written = of_kind(heard, CheckpointWritten)
+        checkpoint = place / written[-1].path if written else checkpoint
+        heard_before += of_kind(heard, Measured)
+        if PhaseChanged(name="training_control", status="done") in heard.events:
+            break
+    assert checkpoint is not None
+    return Trained(read_checkpoint(checkpoint), number, heard_before)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory, digits: Inspected) -> Trained:
+    return train_with_stops(tmp_path_factory.mktemp("unbroken"), digits, [])
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(looks=st.lists(st.integers(2, 60), min_size=1, max_size=4))
+def test_a_job_stopped_anywhere_trains_the_same_networks_to_the_last_bit(
+    tmp_path_factory: pytest.TempPathFactory, digits: Inspected, unbroken: Trained, looks: list[int]
+) -> None:
+    broken = train_with_stops(tmp_path_factory.mktemp("broken"), digits, looks)
+
+    assert {name.split("/")[1] for name in broken.checkpoint.tensors if name.startswith("finished/")} == {
+        "teacher",
+        "student",
+        "control",
+    }
+    assert broken.checkpoint.tensors.keys() == unbroken.checkpoint.tensors.keys()
+    for name, tensor in unbroken.checkpoint.tensors.items():
+        if name != "history/time":
+            assert broken.checkpoint.tensors[name].equal(tensor), name
+    assert broken.checkpoint.facts == unbroken.checkpoint.facts
+
+
+def test_the_events_of_a_resumed_job_repeat_no_figure_with_another_value(
+    tmp_path: Path, digits: Inspected, unbroken: Trained
+) -> None:
+    broken = train_with_stops(tmp_path, digits, [20, 25])
+
+    def rows(trained: Trained) -> dict[tuple[str, int, str], float]:
+        return {
+            (event.run, event.step, name): value
+            for event in trained.measured
+            for name, value in event.values.items()
+        }
+
+    assert broken.stops == 2
+    assert rows(broken) == rows(unbroken)
+
+
+def test_student_and_control_begin_with_the_same_weights(tmp_path: Path, digits: Inspected) -> None:
+    tiny = DOCUMENT | {
+        "training": {"steps": 1, "batch_size": 8, "optimizer": {"kind": "adamw", "learning_rate": 1e-30}}
+    }
+    stop = Stop()
+    heard = StopsBeforeTheEvaluation(stop)
+    place = stage(tmp_path / "job", tiny, digits.dataset, digits.splits)
+    with pytest.raises(StopAsked):
+        run(place, stop=stop, heard=heard)
+
+    last = read_checkpoint(place / of_kind(heard, CheckpointWritten)[-1].path)
+
+    student, control = last.group("finished/student"), last.group("finished/control")
+    assert student["classifier.weight"].equal(control["classifier.weight"])
+    assert student["blocks.0.conv.weight"].equal(control["blocks.0.conv.weight"])
+
+
+def test_a_checkpoint_of_another_job_is_not_used(tmp_path: Path, digits: Inspected) -> None:
+    first = Stop()
+    heard = StopsBeforeTheEvaluation(first)
+    place = stage(tmp_path / "one", DOCUMENT, digits.dataset, digits.splits)
+    with pytest.raises(StopAsked):
+        run(place, stop=first, heard=heard)
+    written = place / of_kind(heard, CheckpointWritten)[-1].path
+
+    other = DOCUMENT | {"labels": {"count": 61}}
+    second = Stop()
+    heard = StopsBeforeTheEvaluation(second)
+    place = stage(tmp_path / "two", other, digits.dataset, digits.splits, checkpoint=written)
+    with pytest.raises(StopAsked):
+        run(place, stop=second, heard=heard)
+
+    assert any(getattr(event, "code", None) == "checkpoint_foreign" for event in heard.events)
+    assert PhaseChanged(name="training_teacher", status="running") in heard.events
+
+
+def test_a_damaged_checkpoint_begins_the_job_anew_and_says_so(tmp_path: Path, digits: Inspected) -> None:
+    (tmp_path / "damaged").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
+    stop = Stop()
+    heard = StopsBeforeTheEvaluation(stop)
+    place = stage(tmp_path / "job", DOCUMENT, digits.dataset, digits.splits, checkpoint=tmp_path / "damaged")
+
+    with pytest.raises(StopAsked):
+        run(place, stop=stop, heard=heard)
+
+    assert any(getattr(event, "code", None) == "checkpoint_unreadable" for event in heard.events)
+    assert of_kind(heard, CheckpointWritten)
