@@ -28,6 +28,7 @@ from distill.rejection import Rejected
 MOST_MEMBERS = 1000
 LARGEST_CONFIG = 1 << 20
 LARGEST_TOKENIZER = 64 << 20
+CODE = (".py", ".pyc", ".pyd", ".so", ".pkl", ".pickle", ".sh")
 HINT = (
     "zip what save_pretrained() wrote for model and tokenizer: config.json, model.safetensors, tokenizer.json"
 )
@@ -53,6 +54,7 @@ def open_huggingface(path: Path, scratch: Path) -> HuggingFaceUpload:
         Rejected: a part is missing or damaged, or the model is none that this service can build.
     """
     with archives.opened(path, most_members=MOST_MEMBERS, what="zip archive", hint=HINT) as archive:
+        _require_no_code(archive)
         members = _members(archive)
         config = _json(archive, members, "config.json")
         _require_classifier(config)
@@ -79,6 +81,16 @@ def open_huggingface(path: Path, scratch: Path) -> HuggingFaceUpload:
             ]
         )[:100],
     )
+
+
+def _require_no_code(archive: ZipFile) -> None:
+    code = next((name for name in archive.namelist() if name.lower().endswith(CODE)), None)
+    if code is not None:
+        raise _refused(
+            "code_in_file",
+            f"the archive holds code, '{code[:100]}'; it was not unpacked and nothing ran",
+            "a BERT needs no code of its own: leave it out",
+        )
 
 
 def _members(archive: ZipFile) -> dict[str, str]:

@@ -16,8 +16,8 @@ from distill.rejection import Rejected
 
 DELIMITERS = ",;\t|"
 LONGEST_CELL = 1 << 20
-BYTES_PER_TEXT_BYTE = 4
-"""Python's strings and lists beside the file's own bytes."""
+OBJECTS_BESIDE_BYTES = 6
+"""Memory for each byte of text: Python's strings, their lists, and the canonical form."""
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 NAMED_ROWS = 20
 
@@ -34,7 +34,7 @@ def read(path: Path, request: InspectDataset) -> Examples:
         raise Rejected(
             "task_mismatch", "user", "a .csv file holds numbers or text, not images", "upload images as .npz"
         )
-    require_memory(path.stat().st_size * BYTES_PER_TEXT_BYTE // 3, "the file")
+    require_memory(path.stat().st_size, "the file", copies=OBJECTS_BESIDE_BYTES)
     _require_utf8(path)
     is_text = request.task == "text-classification"
     lines = _lines(path)

@@ -2,7 +2,7 @@
 
 Inputs are called `x`, `images`, `features`, `inputs` or `data`; labels `y`, `labels`, `label` or
 `target`. Given splits carry a suffix: `x_train`, `y_train`, `x_test`, ... A split without labels,
-or a label that is NaN or empty text, is unlabeled; integer labels below zero are, too.
+or a label that is NaN or empty text, is unlabeled; so is -1 beside two or more labels from 0 up.
 """
 
 import zipfile
@@ -31,6 +31,7 @@ SUFFIXES = {
 }
 MOST_MEMBERS = 64
 CHANNELS = (1, 3, 4)
+UNLABELED_MARKER = "-1"
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,28 @@ def _read(archive: zipfile.ZipFile, request: InspectDataset) -> Examples:
     assigned: list[str | None] = []
     for inputs_name, labels_name, split in pairs:
         part = _load(archive, inputs_name)
+        if part.ndim < 2:
+            raise Rejected(
+                "shape_mismatch",
+                "data",
+                f"'{inputs_name}' has the shape {_shown(part.shape)}: it holds no examples with features",
+                "its first dimension counts the examples, the others are one example",
+            )
         parts.append(part)
         labels += _labels(archive, labels_name, len(part), inputs_name)
         assigned += [split] * len(part)
     if len({part.shape[1:] for part in parts}) > 1:
         raise Rejected("shape_mismatch", "data", "the splits hold examples of different shapes")
+    column = request.split.get("column") or request.columns.get("split")
+    if column is not None:
+        if column not in declared:
+            raise Rejected(
+                "column_missing", "data", f"the archive has no array '{str(column)[:60]}' of splits"
+            )
+        assigned = _labels(archive, column, len(labels), "the inputs")
+    given = len(pairs) > 1 or column is not None
     inputs, notes = _canonical(np.concatenate(parts) if len(parts) > 1 else parts[0], request)
-    return _without_missing(inputs, labels, assigned if len(pairs) > 1 else None, notes)
+    return _without_missing(inputs, _without_marker(labels), assigned if given else None, notes)
 
 
 def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Declared:
@@ -161,9 +177,15 @@ def _labels(archive: zipfile.ZipFile, name: str | None, count: int, inputs: str)
         )
     if values.dtype.kind not in "iufUSb":
         raise Rejected("labels_not_classes", "data", f"'{name}' of {values.dtype} holds no labels")
-    if values.dtype.kind == "i":
-        return [None if value < 0 else str(value) for value in values.tolist()]
     return [label_name(value) for value in values.tolist()]
+
+
+def _without_marker(labels: list[str | None]) -> list[str | None]:
+    """The labels with -1 as "unlabeled", where it stands beside real classes; {-1, 1} are two classes."""
+    others = {label for label in labels if label not in (None, UNLABELED_MARKER)}
+    if len(others) < 2 or not all(label is not None and label.isdigit() for label in others):
+        return labels
+    return [None if label == UNLABELED_MARKER else label for label in labels]
 
 
 def _canonical(inputs: Array, request: InspectDataset) -> tuple[Array, dict[str, object]]:
@@ -177,14 +199,18 @@ def _canonical(inputs: Array, request: InspectDataset) -> tuple[Array, dict[str,
                 f"features need the shape (examples, features); this is {_shown(inputs.shape)}",
                 "for pixels use the task image-classification",
             )
-        return inputs.astype(np.float32), {}
+        return _float32(inputs), {}
     images, layout = _channels_first(inputs)
-    if images.dtype.kind in "iub" and images.dtype != np.uint8:
-        if images.size and (images.min() < 0 or images.max() > 255):
-            return np.ascontiguousarray(images, dtype=np.float32), {"layout": layout}
+    whole = images.dtype.kind in "iub"
+    if whole and images.size and images.min() >= 0 and images.max() <= 255:
         return np.ascontiguousarray(images, dtype=np.uint8), {"layout": layout}
-    wanted = np.uint8 if images.dtype == np.uint8 else np.float32
-    return np.ascontiguousarray(images, dtype=wanted), {"layout": layout}
+    return _float32(images), {"layout": layout}
+
+
+def _float32(values: Array) -> Array:
+    """What is too large becomes infinite, and its row is left out like any other without a number."""
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, dtype=np.float32)
 
 
 def _channels_first(inputs: Array) -> tuple[Array, str]:
