@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.stand_in.distill.words import SPEAK
 from worker import processes
 from worker.child import Child, start
 from worker.sandbox import Sandbox, detect, inherited
-
-SPEAK = """
-import json, os, sys, time
-def say(**event):
-    os.write(int(os.environ["LIMBECK_EVENTS_FD"]), (json.dumps(event) + "\\n").encode())
-"""
 
 
 @pytest.fixture(params=["bubblewrap", "limits"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from distill.config.events import Stopped, Warned
-from tests.worker.conftest import SPEAK
+from tests.faults.stand_in.distill.words import SPEAK
 from worker import processes
 from worker.child import Child, Misspoke
 from worker.sandbox import Sandbox

@@ -281,7 +281,7 @@ def test_a_process_that_will_not_stop_is_killed_when_its_grace_is_over(bench: Be
 
 def test_a_drain_gives_the_job_back_uncounted_and_takes_no_other(bench: Bench) -> None:
     first, second = bench.submit(), bench.submit()
-    draining = bench.when(first, at_step(1), lambda: os.write(bench.drain[1], b".") and None)
+    draining = bench.when(first, at_step(1), lambda: os.write(bench.drain[1], b"."))
     run_jobs(
         bench.slot(
             "progress(1); word = wish(); checkpoint(3, b'three')\n"
