@@ -13,15 +13,20 @@ from api.ranges import Slice, Unsatisfiable, names_etag, slice_of
 from ledger.errors import NotFound, StoreUnavailable
 from ledger.files import Store
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The whole.", "content": {"application/octet-stream": {}}},
-    206: {"description": "The range that was asked for.", "content": {"application/octet-stream": {}}},
-    304: {"description": "`If-None-Match` names what is here."},
-}
+_UNCHANGED = {"description": "`If-None-Match` names what is here."}
 HEAD_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "What a GET would say of the whole."},
-    304: RESPONSES[304],
+    304: _UNCHANGED,
 }
+
+
+def responses(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """What a download of this media type can answer, beside problems."""
+    return {
+        200: {"description": "The whole.", "content": {media_type: {}}},
+        206: {"description": "The range that was asked for.", "content": {media_type: {}}},
+        304: _UNCHANGED,
+    }
 
 
 @dataclass(frozen=True)

@@ -66,11 +66,9 @@ def _complete(operation: dict[str, Any]) -> None:
     if "requestBody" in operation:
         common |= _WITH_A_BODY
     for status, meaning in common.items():
-        if status not in responses or status == "422":
-            responses[status] = {"description": meaning, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
-    for response in responses.values():
-        content = response.get("content", {})
-        if content.get("application/json", {}).get("schema") == _PROBLEM:
+        responses[status] = {"description": meaning}
+    for status, response in responses.items():
+        if int(status) >= 400:
             response["content"] = {MEDIA_TYPE: {"schema": _PROBLEM}}
 
 

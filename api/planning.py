@@ -5,7 +5,8 @@ import time
 from starlette.concurrency import run_in_threadpool
 
 from api.dependencies import House
-from api.problems import Mistake, Problem
+from api.problems import Mistake, Problem, of_mistakes
+from api.schemas.inputs import Rejection
 from api.schemas.jobs import PlanRead
 from distill.config.job import JobDocument
 from ledger import lifecycle, queries
@@ -72,13 +73,12 @@ def _inspected(head: Head | None) -> bool:
 def _answer(chore: Chore) -> PlanRead:
     if chore.result is not None:
         return PlanRead.model_validate({**chore.result, "resolved_spec": chore.request})
-    error = chore.error or {}
-    if error.get("error_class") not in ("user", "data", "resource"):
-        raise _unavailable()
-    hint = f": {error['hint']}" if error.get("hint") else ""
-    pointer = error.get("details", {}).get("pointer", "")
-    mistake = Mistake(error["message"] + hint, error["code"], pointer=pointer)
-    raise Problem(422, error["code"], mistake.detail, errors=(mistake,))
+    error = Rejection.model_validate(chore.error)
+    detail = f"{error.message}; {error.hint}" if error.hint else error.message
+    if error.class_ not in ("user", "data", "resource"):
+        raise Problem(503, error.code, detail, headers={"Retry-After": "10"})
+    mistake = Mistake(detail, error.code, pointer=error.details.get("pointer", ""))
+    raise of_mistakes((mistake,), error.code)
 
 
 def _unavailable() -> Problem:

@@ -89,7 +89,7 @@ def show_dataset(dataset: Dataset) -> DatasetRead:
         {
             **_columns(dataset),
             "builtin": dataset.declared.get("builtin"),
-            "task": dataset.declared["task"],
+            "task": data.get("task") or dataset.declared["task"],
             "labels": data.get("labels"),
             "input": data.get("input"),
             "examples": sum(split.examples for split in splits.values()) if splits else None,

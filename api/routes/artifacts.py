@@ -39,7 +39,7 @@ def get_artifact(artifact_id: str, house: HouseDep, caller: CallerDep) -> Artifa
 @router.get(
     "/artifacts/{artifact_id}/content",
     response_class=Response,
-    responses=downloads.RESPONSES | problems(404, 416),
+    responses=downloads.responses("*/*") | problems(404, 416),
 )
 async def download_artifact(
     artifact_id: str, request: Request, house: HouseDep, caller: CallerDep

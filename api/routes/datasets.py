@@ -25,6 +25,8 @@ from ledger.tables import Dataset
 
 router = guarded_router("/v1/datasets", "datasets")
 
+_PARQUET = "application/vnd.apache.parquet"
+
 
 @router.post("", status_code=201, openapi_extra=takes(DatasetToRegister), responses=problems(409))
 def register_dataset(
@@ -97,7 +99,7 @@ def preview_dataset(dataset_id: str, house: HouseDep, caller: CallerDep) -> Page
 @router.get(
     "/{dataset_id}/splits/{split}/content",
     response_class=Response,
-    responses=downloads.RESPONSES | problems(404, 409, 416),
+    responses=downloads.responses(_PARQUET) | problems(404, 409, 416),
 )
 async def download_split(
     dataset_id: str, split: SplitName, request: Request, house: HouseDep, caller: CallerDep
@@ -112,7 +114,7 @@ async def download_split(
         if table is None:
             raise NotFound("split", split)
         filename = f"{dataset.name}-v{dataset.version}-{split}.parquet"
-        return Download(table["sha256"], table["bytes"], filename, "application/vnd.apache.parquet")
+        return Download(table["sha256"], table["bytes"], filename, _PARQUET)
 
     return await downloads.send(request, house.store, await run_in_threadpool(find))
 

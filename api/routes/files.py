@@ -88,7 +88,11 @@ def get_file(file_id: str, house: HouseDep, caller: CallerDep) -> FileRead:
 @router.head(
     "/{file_id}/content", response_class=Response, responses=downloads.HEAD_RESPONSES | problems(404)
 )
-@router.get("/{file_id}/content", response_class=Response, responses=downloads.RESPONSES | problems(404, 416))
+@router.get(
+    "/{file_id}/content",
+    response_class=Response,
+    responses=downloads.responses("application/octet-stream") | problems(404, 416),
+)
 async def download_file(file_id: str, request: Request, house: HouseDep, caller: CallerDep) -> Response:
     """The bytes, whole or a range of them."""
     file = await run_in_threadpool(get_file, file_id, house, caller)

@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from api.schemas.shared import Moment, NewName, Read
 from distill.config.architectures import ARCHITECTURES
+from distill.config.events import ErrorClass
 from distill.config.job import Task
 from distill.config.networks import Input, Layer, Preprocessing
 from distill.config.section import Later, Section
@@ -32,6 +33,7 @@ class Rejection(Read):
     """Why an input cannot be used, and what to do."""
 
     code: str
+    class_: Annotated[ErrorClass, Field(alias="class")]
     message: str
     hint: str | None = None
     details: dict[str, Any] = {}

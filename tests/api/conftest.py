@@ -1,7 +1,7 @@
 """An API on a database, a broker and a store of its own, and what is in it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from ledger.files import Store
 from ledger.keys import create_key
 from ledger.queue import Doorbell
 from ledger.settings import Settings
+from tests.api.seeds import World, make_world
 
 
 @pytest.fixture
@@ -47,3 +48,9 @@ def bearer(sessions: Sessions, project_id: str, **options: Any) -> dict[str, str
     with sessions.writing() as session:
         _, text = create_key(session, project_id=project_id, name="test", **options)
     return {"Authorization": f"Bearer {text}"}
+
+
+@pytest.fixture
+def world(sessions: Sessions, store: Store, project_id: str, tmp_path: Path) -> World:
+    """The default project with something of everything in it."""
+    return make_world(sessions, store, project_id, tmp_path / "aside")

@@ -1,0 +1,107 @@
+"""The OpenAPI document is true: every answer to any request is one that it declares."""
+
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from starlette.testclient import TestClient
+
+from tests.api.seeds import World
+
+EXAMPLES_AN_OPERATION = 12
+CHECKS = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    response_headers_conformance,
+)
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What is asked here is asked of the API, not of a database."""
+    return sqlite_url
+
+
+def test_every_operation_declares_what_it_can_answer(client: TestClient):
+    document = client.get("/openapi.json").json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            place = f"{method.upper()} {path}"
+            assert operation["summary"], place
+            assert "HTTPValidationError" not in str(operation), place
+            assert {"422", "500", "503"} <= set(operation["responses"]), place
+            if path.startswith("/v1/"):
+                assert operation["security"] == [{"HTTPBearer": []}], place
+                assert {"401", "403"} <= set(operation["responses"]), place
+            if "{" in path:
+                assert "404" in operation["responses"], place
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    assert list(response["content"]) == ["application/problem+json"], (place, status)
+
+
+@pytest.mark.timeout(300)
+def test_no_request_gets_an_answer_that_the_document_does_not_declare(
+    app: FastAPI, client: TestClient, world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("api.planning._PATIENCE_S", 0.01)  # no worker plans here
+    schema = schemathesis.openapi.from_dict(app.openapi())
+    operations = [found.ok() for found in schema.get_all_operations()]
+    failures: list[str] = []
+    for operation in sorted(operations, key=lambda operation: operation.method.upper() == "DELETE"):
+        try:
+            _try(operation, client, world)
+        except (Exception, FailureGroup) as failure:
+            failures.append(f"{operation.label}: {failure}")
+    assert not failures, "\n\n".join(failures)
+
+
+def _try(operation: Any, client: TestClient, world: World) -> None:
+    """Good and bad requests to one operation, for things that are there and for others."""
+    known = {parameter.name: world[parameter.name] for parameter in operation.path_parameters}
+    requests = st.one_of(
+        operation.as_strategy(generation_mode=mode, **parameters)
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        for parameters in ({}, {"path_parameters": known})
+        if not (mode is GenerationMode.NEGATIVE and parameters and not known)
+    )
+
+    @settings(
+        max_examples=EXAMPLES_AN_OPERATION,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(requests)
+    def check(case: Any) -> None:
+        if str(case.query.get("wait", "")).isdecimal():
+            case.query["wait"] = 0
+        response = client.request(**_arguments(case, client))
+        case.validate_response(response, checks=list(CHECKS))
+
+    check()
+
+
+def _arguments(case: Any, client: TestClient) -> dict[str, Any]:
+    arguments = case.as_transport_kwargs(base_url="http://testserver")
+    del arguments["cookies"]
+    if isinstance(arguments.get("data"), bytes | str):
+        arguments["content"] = arguments.pop("data")
+    arguments["headers"] = {**arguments["headers"], "Authorization": client.headers["Authorization"]}
+    return arguments
