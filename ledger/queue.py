@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import redis
 import structlog
 from celery import Celery
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 TASK = "limbeck.look"
 KEY_PREFIX = "limbeck:"
@@ -63,7 +65,10 @@ class Doorbell:
         self._app = Celery("limbeck", set_as_current=False)
         self._app.conf.update(celery_settings(broker_url, socket_timeout_s=_PATIENCE_S))
         self._redis = redis.Redis.from_url(
-            redis_url(broker_url), socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S
+            redis_url(broker_url),
+            socket_timeout=_PATIENCE_S / 2,
+            socket_connect_timeout=_PATIENCE_S / 2,
+            retry=Retry(NoBackoff(), 0),
         )
         self._rings: queue.Queue[str | None] = queue.Queue(_BACKLOG)
         self._thread = threading.Thread(target=self._deliver, name="doorbell", daemon=True)
@@ -76,7 +81,7 @@ class Doorbell:
             self._rings.put_nowait(lane)
 
     def ping(self) -> None:
-        """Write to the broker and read it back, within two seconds a step.
+        """Write to the broker and read it back, within two seconds.
 
         Raises:
             redis.RedisError: it does not answer, or not as it should.

@@ -8,6 +8,7 @@ import structlog
 
 from ledger.database import connect
 from ledger.lifecycle.sweep import expire
+from ledger.logs import configure
 from ledger.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -15,7 +16,9 @@ log = structlog.get_logger(__name__)
 
 def main() -> None:
     """Put running jobs and chores back into the queue, or fail those that had their last attempt."""
-    sessions = connect(Settings().database_url)
+    settings = Settings()
+    configure(settings.log_format)
+    sessions = connect(settings.database_url)
     with sessions.writing() as session:
         lanes = expire(session, retry_delay_s=0, all_held=True)
     sessions.dispose()

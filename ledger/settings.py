@@ -28,12 +28,15 @@ class Settings(BaseSettings):
     lease: timedelta = timedelta(seconds=60)
     """A running job whose lease is over is given to another worker."""
     renew_every: timedelta = timedelta(seconds=15)
+    """How often a running job renews its lease."""
     give_up_after: timedelta = timedelta(seconds=45)
     """A supervisor that could not renew for so long kills its own child."""
     flush_every: timedelta = timedelta(seconds=1)
+    """How often what a child reports is written to the database."""
     stop_grace: timedelta = timedelta(seconds=20)
     """How long a child may take to write its checkpoint after a stop line."""
     sweep_every: timedelta = timedelta(seconds=10)
+    """How often leases that are over are looked for."""
     retry_delay: timedelta = timedelta(seconds=10)
     """Before the second retry after a crash; doubled each time. The first is at once."""
 
@@ -50,9 +53,13 @@ class Settings(BaseSettings):
     inspect_memory_bytes: int = 4 * 2**30
     """The address space of the process that reads an upload."""
     inspect_timeout: timedelta = timedelta(minutes=5)
+    """How long reading an upload may take."""
 
     max_upload_bytes: int = 50 * 2**30
+    """The largest file that is received."""
     max_body_bytes: int = 2 * 2**20
+    """The largest JSON body that is received."""
     bootstrap_key_file: Path | None = None
     """Where the first key is written (mode 600)."""
     log_format: str = "json"
+    """`json` for machines; anything else for people."""

@@ -1,0 +1,350 @@
+"""Short work, the inputs that it makes ready or rejects, and the sweep that puts all work right."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from distill.config.document import parse_job
+from distill.config.events import DatasetInspected, Failed, ModelInspected, Planned
+from ledger import catalog, lifecycle, queries, uploads
+from ledger.database import Sessions, clock
+from ledger.errors import BlobDoomed, HoldLost, InputsNotReady, InUse, NotFound, SpecInvalid
+from ledger.lifecycle import ChoreClaim
+from ledger.lifecycle.chores import MAX_CRASHES
+from ledger.resolve import resolve
+from ledger.states import ChoreStatus, InputStatus, JobStatus, Lane
+from ledger.tables import Blob, Chore, Dataset, File, Job, Model, Reference
+from tests.ledger.builders import (
+    a_dataset,
+    checkpoint,
+    claimed,
+    data,
+    kept_blob,
+    network,
+    raw_document,
+    sha256_of,
+    submitted,
+)
+
+RULES = [{"from": "a", "to": "b"}]
+UNREADABLE = Failed(
+    code="file_unreadable", error_class="user", message="it is no checkpoint", hint="send one"
+)
+
+
+@pytest.fixture
+def file(sessions: Sessions, project_id: str) -> File:
+    with sessions.writing() as session:
+        return uploads.add_file(
+            session,
+            project_id=project_id,
+            filename="teacher.pt",
+            purpose="model",
+            sha256=kept_blob(session, "upload"),
+            size=6,
+        )
+
+
+def registered(sessions: Sessions, file: File, **declared: Any) -> Model:
+    with sessions.writing() as session:
+        return catalog.register_model(
+            session, project_id=file.project_id, declared={"name": "teacher", **declared}, file_id=file.id
+        )
+
+
+def taken(sessions: Sessions) -> ChoreClaim:
+    with sessions.writing() as session:
+        claim = lifecycle.claim_chore(session, worker="chores-1", lease_s=60)
+    assert claim is not None
+    return claim
+
+
+def inspected(sessions: Sessions) -> ModelInspected:
+    with sessions.writing() as session:
+        sha256 = kept_blob(session, "weights")
+    return ModelInspected(
+        network=network(files={"model.safetensors": sha256}),
+        parameters=12,
+        size_bytes=48,
+        layers=[{"name": "fc", "shape": [10], "kind": "Linear"}],
+        report={"stripped": []},
+    )
+
+
+def test_registering_makes_the_next_version_and_the_chore_that_inspects_it(
+    sessions: Sessions, file: File
+) -> None:
+    first = registered(
+        sessions, file, architecture="cnn", config={"depth": 3}, key_map=[{"from": "a", "to": "b"}]
+    )
+    second = registered(sessions, file)
+    assert (first.version, second.version) == (1, 2)
+    claim = taken(sessions)
+    assert claim.chore.subject_id == first.id
+    assert claim.file is not None
+    assert claim.file.id == file.id
+    assert claim.chore.request["filename"] == "teacher.pt"
+    assert claim.chore.request["key_map"] == [["a", "b"]]
+    assert claim.chore.request["config"] == {"depth": 3}
+
+
+@pytest.mark.parametrize(
+    ("declared", "pointer"),
+    [
+        ({"architecture": "vit"}, "/architecture"),
+        ({"architecture": "cnn", "config": {"depht": 3}}, "/config/depht"),
+        ({"architecture": "cnn", "config": {"depth": 0}}, "/config/depth"),
+    ],
+)
+def test_an_architecture_that_cannot_be_is_refused_with_its_place(
+    sessions: Sessions, file: File, declared: dict[str, Any], pointer: str
+) -> None:
+    with pytest.raises(SpecInvalid) as refused:
+        registered(sessions, file, **declared)
+    assert [problem.pointer for problem in refused.value.problems] == [pointer]
+
+
+def test_a_file_of_another_project_is_not_there(
+    sessions: Sessions, file: File, other_project_id: str
+) -> None:
+    with pytest.raises(SpecInvalid) as refused, sessions.writing() as session:
+        catalog.register_model(session, project_id=other_project_id, declared={"name": "t"}, file_id=file.id)
+    assert refused.value.problems[0].pointer == "/file_id"
+
+
+def test_an_inspected_model_is_ready_and_holds_its_bytes(sessions: Sessions, file: File) -> None:
+    model = registered(sessions, file)
+    claim = taken(sessions)
+    event = inspected(sessions)
+    with sessions.writing() as session:
+        lifecycle.finish_model(session, claim.hold, event)
+    with sessions.reading() as session:
+        ready = queries.get_model(session, file.project_id, model.id)
+        assert session.get(Reference, (model.id, sha256_of("weights"))) is not None
+        assert queries.get_chore(session, file.project_id, claim.chore.id).status == ChoreStatus.DONE
+    assert ready.status == InputStatus.READY
+    assert ready.network == event.network.model_dump(mode="json")
+    assert ready.inspection is not None
+    assert ready.inspection["parameters"] == 12
+
+
+def test_a_model_whose_bytes_are_not_kept_does_not_become_ready(sessions: Sessions, file: File) -> None:
+    model = registered(sessions, file)
+    claim = taken(sessions)
+    event = inspected(sessions)
+    with sessions.writing() as session:
+        session.execute(update(Blob).where(Blob.sha256 == sha256_of("weights")).values(doomed_at=clock()))
+    with pytest.raises(BlobDoomed), sessions.writing() as session:
+        lifecycle.finish_model(session, claim.hold, event)
+    with sessions.reading() as session:
+        assert session.get_one(Model, model.id).status == InputStatus.INSPECTING
+
+
+def test_an_inspected_dataset_is_ready_with_its_splits_and_tables(
+    sessions: Sessions, project_id: str
+) -> None:
+    with sessions.writing() as session:
+        declared = {"name": "digits", "builtin": "digits", "task": "image-classification"}
+        catalog.register_dataset(session, project_id=project_id, declared=declared, file_id=None)
+        kept_blob(session, "split")
+        parquet = kept_blob(session, "parquet")
+    claim = taken(sessions)
+    assert claim.file is None
+    tables = {"train": {"path": "out/train.parquet", "sha256": parquet}}
+    event = DatasetInspected(dataset=data(), tables=tables, report={"duplicates": 0}, preview=[])
+    with sessions.writing() as session:
+        dataset = lifecycle.finish_dataset(session, claim.hold, event)
+    assert dataset.status == InputStatus.READY
+    assert dataset.tables == {"train": {"sha256": parquet, "bytes": len("parquet")}}
+
+
+def test_a_rejection_names_its_problem_and_fails_the_jobs_that_wait(sessions: Sessions, file: File) -> None:
+    model = registered(sessions, file)
+    with sessions.writing() as session:
+        a_dataset(session, file.project_id)
+        waiting = submitted(session, file.project_id, teacher=model.id)
+        other = submitted(session, file.project_id)
+    claim = taken(sessions)
+    with sessions.writing() as session:
+        lifecycle.reject(session, claim.hold, UNREADABLE)
+    with sessions.reading() as session:
+        rejected = queries.get_model(session, file.project_id, model.id)
+        failed = queries.get_job(session, file.project_id, waiting.id)
+        assert queries.get_job(session, file.project_id, other.id).status == JobStatus.QUEUED
+    assert rejected.status == InputStatus.REJECTED
+    assert rejected.problem is not None
+    assert (rejected.problem["code"], rejected.problem["class"]) == ("file_unreadable", "user")
+    assert failed.status == JobStatus.FAILED
+    assert failed.error is not None
+    assert (failed.error["code"], failed.error["class"]) == ("input_rejected", "user")
+    assert "it is no checkpoint" in failed.error["message"]
+    assert failed.last_event == 2
+
+
+@pytest.mark.parametrize("late", ["renew", "finish", "reject", "requeue"])
+def test_a_worker_that_lost_its_chore_can_write_nothing(sessions: Sessions, file: File, late: str) -> None:
+    registered(sessions, file)
+    lost = taken(sessions).hold
+    with sessions.writing() as session:
+        lifecycle.requeue_chore(session, lost, counted=False)
+    again = taken(sessions).hold
+    assert (again.id, again.attempt) == (lost.id, 2)
+    event = inspected(sessions)
+    verbs = {
+        "renew": lambda session: lifecycle.renew_chore(session, lost, lease_s=60),
+        "finish": lambda session: lifecycle.finish_model(session, lost, event),
+        "reject": lambda session: lifecycle.reject(session, lost, UNREADABLE),
+        "requeue": lambda session: lifecycle.requeue_chore(session, lost, counted=True),
+    }
+    with pytest.raises(HoldLost), sessions.writing() as session:
+        verbs[late](session)
+
+
+def test_an_upload_that_kills_every_process_is_rejected_in_the_end(sessions: Sessions, file: File) -> None:
+    model = registered(sessions, file)
+    for _ in range(MAX_CRASHES):
+        claim = taken(sessions)
+        with sessions.writing() as session:
+            lifecycle.requeue_chore(session, claim.hold, counted=True)
+    with sessions.writing() as session:
+        assert lifecycle.claim_chore(session, worker="w", lease_s=60) is None
+        rejected = session.get_one(Model, model.id)
+    assert rejected.status == InputStatus.REJECTED
+    assert rejected.problem is not None
+    assert rejected.problem["code"] == "inspection_crashed"
+
+
+def test_the_same_plan_is_asked_once_and_not_before_the_inputs_are_ready(
+    sessions: Sessions, project_id: str
+) -> None:
+    document = parse_job(raw_document())
+    with sessions.writing() as session:
+        dataset = a_dataset(session, project_id, status=InputStatus.INSPECTING)
+        with pytest.raises(InputsNotReady):
+            lifecycle.add_plan(
+                session,
+                project_id=project_id,
+                resolved=resolve(session, project_id=project_id, document=document),
+            )
+        dataset.status = InputStatus.READY
+        dataset.data = data().model_dump(mode="json")
+        resolved = resolve(session, project_id=project_id, document=document)
+        plan = lifecycle.add_plan(session, project_id=project_id, resolved=resolved)
+        assert lifecycle.add_plan(session, project_id=project_id, resolved=resolved).id == plan.id
+    claim = taken(sessions)
+    assert claim.dataset is not None
+    assert (claim.chore.kind, claim.dataset.id, claim.teacher) == ("plan", dataset.id, None)
+    planned = Planned(
+        student={"parameters": 1}, teacher={}, fits_memory=True, memory_bytes=1, estimate={}, warnings=[]
+    )
+    with sessions.writing() as session:
+        lifecycle.finish_plan(session, claim.hold, planned)
+        answered = lifecycle.add_plan(session, project_id=project_id, resolved=resolved)
+    assert answered.id == plan.id
+    assert answered.result is not None
+    assert answered.result["student"] == {"parameters": 1}
+
+
+def test_an_input_that_a_job_names_cannot_go(
+    sessions: Sessions, project_id: str, other_project_id: str
+) -> None:
+    with sessions.writing() as session:
+        dataset = a_dataset(session, project_id)
+        job = submitted(session, project_id)
+    with pytest.raises(InUse) as refused, sessions.writing() as session:
+        catalog.delete_dataset(session, project_id, dataset.id)
+    assert refused.value.users == (job.id,)
+    with pytest.raises(NotFound), sessions.writing() as session:
+        catalog.delete_dataset(session, other_project_id, dataset.id)
+    with sessions.writing() as session:
+        lifecycle.cancel(session, project_id, job.id)
+        lifecycle.delete_job(session, project_id, job.id)
+        catalog.delete_dataset(session, project_id, dataset.id)
+        assert session.get(Dataset, dataset.id) is None
+
+
+def test_deleting_a_model_ends_its_inspection(sessions: Sessions, file: File) -> None:
+    model = registered(sessions, file)
+    claim = taken(sessions)
+    event = inspected(sessions)
+    with sessions.writing() as session:
+        catalog.delete_model(session, file.project_id, model.id)
+    with pytest.raises(HoldLost), sessions.writing() as session:
+        lifecycle.finish_model(session, claim.hold, event)
+
+
+def expire(sessions: Sessions, **more: Any) -> list[Lane]:
+    with sessions.writing() as session:
+        return lifecycle.sweep.expire(session, **more)
+
+
+def run_out(sessions: Sessions) -> None:
+    """Every lease is over."""
+    with sessions.writing() as session:
+        for table in (Job, Chore):
+            session.execute(
+                update(table).where(table.status == "running").values(lease_expires_at=clock() - 1)
+            )
+
+
+def test_the_sweep_takes_back_what_a_lost_worker_held_and_names_the_lanes(
+    sessions: Sessions, file: File
+) -> None:
+    registered(sessions, file)
+    taken(sessions)
+    with sessions.writing() as session:
+        a_dataset(session, file.project_id)
+        job = submitted(session, file.project_id)
+        hold = claimed(session).hold
+    assert expire(sessions) == []
+    run_out(sessions)
+    assert expire(sessions) == [Lane.CHORES, Lane.CPU]
+    assert expire(sessions) == []
+    with sessions.reading() as session:
+        (attempt,) = queries.attempts(session, job.id)
+        assert queries.get_job(session, file.project_id, job.id).status == JobStatus.QUEUED
+    assert attempt.exit_kind == "lost_worker"
+    with pytest.raises(HoldLost), sessions.writing() as session:
+        lifecycle.renew(session, hold, lease_s=60)
+
+
+def test_a_job_that_loses_every_worker_fails_unless_it_makes_headway(
+    sessions: Sessions, project_id: str
+) -> None:
+    with sessions.writing() as session:
+        a_dataset(session, project_id)
+        job = submitted(session, project_id)
+    for attempt in range(1, 6):
+        with sessions.writing() as session:
+            session.execute(update(Job).values(run_after=0.0))
+            hold = claimed(session).hold
+            if attempt == 2:
+                lifecycle.record(session, hold, checkpoint(session))
+        run_out(sessions)
+        expire(sessions)
+        with sessions.reading() as session:
+            read = queries.get_job(session, project_id, job.id)
+        assert read.status == (JobStatus.FAILED if attempt == 5 else JobStatus.QUEUED)
+    assert read.error is not None
+    assert (read.error["code"], read.error["class"]) == ("lost_worker", "infrastructure")
+
+
+def test_a_locked_home_takes_back_everything_at_once(sessions: Sessions, project_id: str) -> None:
+    with sessions.writing() as session:
+        a_dataset(session, project_id)
+        submitted(session, project_id)
+        claimed(session)
+    assert expire(sessions) == []
+    assert expire(sessions, all_held=True) == [Lane.CPU]
+
+
+def test_a_renewed_lease_is_left_alone(sessions: Sessions, project_id: str) -> None:
+    with sessions.writing() as session:
+        a_dataset(session, project_id)
+        submitted(session, project_id)
+        hold = claimed(session).hold
+    run_out(sessions)
+    with sessions.writing() as session:
+        lifecycle.renew(session, hold, lease_s=60)
+    assert expire(sessions) == []
