@@ -54,7 +54,7 @@ bench: ## measure, and print ratios against something measured in the same run
 	@$(bin)/python -m benchmarks $(args)
 
 docs: ## write the tables in docs/ that are made from the code
-	@$(bin)/python -m docs
+	@$(bin)/python scripts/write_settings.py
 
 clean: ## remove .venv and everything that tools left here
 	rm -rf .venv build dist *.egg-info limbeck/*.egg-info .mypy_cache .ruff_cache .pytest_cache \

@@ -21,12 +21,12 @@ JOB = {
     "teacher": {"train": TEACHER},
     "dataset": "digits",
     "labels": {"count": 100},
-    "student": {"architecture": "cnn", "config": {"depth": 2, "width": 4}},
+    "student": {"architecture": "cnn", "config": {"depth": 2, "width": 8}},
     "losses": [
         {"kind": "soft_target", "weight": 0.9, "temperature": 4.0},
         {"kind": "hard_target", "weight": 0.1},
     ],
-    "training": {"epochs": 3, "batch_size": 64, "optimizer": {"kind": "adamw", "learning_rate": 5e-3}},
+    "training": {"epochs": 8, "batch_size": 64, "optimizer": {"kind": "adamw", "learning_rate": 5e-3}},
 }
 WITHIN_S = 100.0
 
