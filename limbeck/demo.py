@@ -4,6 +4,7 @@ The service is one of its own, in a temporary home on a free port; nothing of it
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -43,12 +44,12 @@ DOCUMENT: dict[str, Any] = {
     },
     "dataset": "digits",
     "labels": {"count": 100, "seed": 0},
-    "student": {"architecture": "cnn", "config": {"depth": 2, "width": 8}},
+    "student": {"architecture": "cnn", "config": {"depth": 3, "width": 8}},
     "losses": [
         {"kind": "soft_target", "weight": 0.9, "temperature": 4.0},
         {"kind": "hard_target", "weight": 0.1},
     ],
-    "training": {"epochs": 40, "batch_size": 64, "optimizer": {"kind": "adamw", "learning_rate": 5e-3}},
+    "training": {"epochs": 60, "batch_size": 64, "optimizer": {"kind": "adamw", "learning_rate": 5e-3}},
     "output": {"name": "digits-student"},
 }
 
@@ -96,6 +97,8 @@ def demo(console: Console) -> None:
     Raises: DemoFailed and the client's errors.
     """
     require_server()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     began = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="limbeck-demo-") as folder,
@@ -107,13 +110,20 @@ def demo(console: Console) -> None:
     )
 
 
+def _leave(number: int, frame: object) -> NoReturn:
+    """Go as after Ctrl-C: in order, leaving nothing behind."""
+    sys.exit(128 + number)
+
+
 @contextmanager
 def _service(home: Path, console: Console) -> Iterator[Client]:
     """A client of a service that lives as long as the block."""
-    console.rule("A service of its own", align="left")
+    console.print("A service of its own", style="bold")
     began = time.monotonic()
     process = subprocess.Popen(  # noqa: S603 - ourselves
         python("-m", "limbeck", "up", "--home", str(home), "--port", "0", "-o", "json"),
+        # The digits are small: a second thread would only wait for the first.
+        env={"LIMBECK_THREADS": "1", **os.environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -140,7 +150,7 @@ def _service(home: Path, console: Console) -> Iterator[Client]:
 
 
 def _distill(client: Client, folder: Path, console: Console) -> None:
-    console.rule("Real data", align="left")
+    console.print("\nReal data", style="bold")
     dataset = client.datasets.create(name="digits", builtin="digits", task="image-classification")
     dataset = client.datasets.wait(dataset["id"], timeout=60)
     if dataset["status"] != "ready":
@@ -148,7 +158,7 @@ def _distill(client: Client, folder: Path, console: Console) -> None:
     splits = {name: split["examples"] for name, split in (dataset["splits"] or {}).items()}
     console.print("handwritten digits:", ", ".join(f"{count} {name}" for name, count in splits.items()))
 
-    console.rule("A job", align="left")
+    console.print("\nA job", style="bold")
     labels = DOCUMENT["labels"]["count"]
     console.print(
         f"The teacher learns from every label. The student has {labels} labels and the teacher's word for\n"
@@ -160,7 +170,7 @@ def _distill(client: Client, folder: Path, console: Console) -> None:
         raise DemoFailed(f"the job ended {job['status']}: {(job.get('error') or {}).get('message')}")
     console.print(tables.results(job["result"] or {}))
 
-    console.rule("The student, at home", align="left")
+    console.print("\nThe student, at home", style="bold")
     _take_home(client, job, dataset["id"], folder, console)
 
 

@@ -77,7 +77,9 @@ def environment(home: Home, outside: Mapping[str, str]) -> dict[str, str]:
     Settings that an operator made outside reach them, except where the embedded service decides.
     """
     kept = {name: value for name, value in outside.items() if name not in ("LIMBECK_URL", "LIMBECK_API_KEY")}
-    kept.setdefault("LIMBECK_DEVICES", json.dumps(_devices()))
+    devices = _devices()
+    kept.setdefault("LIMBECK_DEVICES", json.dumps(devices))
+    kept.setdefault("LIMBECK_CONCURRENCY", str(max(1, len(devices))))
     return {
         **kept,
         "LIMBECK_DATABASE_URL": home.database_url,

@@ -73,7 +73,7 @@ class Service:
         self.api = self._child("api", python("-m", "api", "--fd", str(listener.fileno())), listener.fileno())
         self.workers = [
             self._child("jobs", python("-m", "worker", "--lanes", "cpu,gpu")),
-            self._child("chores", python("-m", "worker", "--lanes", "chores")),
+            self._child("chores", python("-m", "worker", "--lanes", "chores", "--concurrency", "1")),
             self._child("sweep", python("-m", "worker.sweep")),
         ]
 
