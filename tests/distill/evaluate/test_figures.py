@@ -1,0 +1,63 @@
+"""Figures against scikit-learn's, and against values worked out by hand."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from distill.evaluate.figures import (
+    agreement,
+    expected_calibration_error,
+    figures,
+    kl_divergence,
+    majority_baseline,
+)
+
+
+@given(seed=st.integers(0, 10_000), examples=st.integers(5, 60))
+def test_the_figures_are_those_of_scikit_learn(seed: int, examples: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(examples, 4, generator=generator)
+    labels = torch.randint(0, 3, (examples,), generator=generator)
+    predicted, present = logits.argmax(dim=1), labels.unique().tolist()
+
+    found = figures(logits, labels, ["a", "b", "c", "d"])
+
+    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, predicted))
+    recalls = metrics.recall_score(labels, predicted, average="macro", labels=present, zero_division=0)
+    assert found["balanced_accuracy"] == pytest.approx(recalls)
+    f1 = metrics.f1_score(labels, predicted, average="macro", labels=present, zero_division=0)
+    assert found["macro_f1"] == pytest.approx(f1)
+    probabilities = logits.double().softmax(dim=1)
+    assert found["loss"] == pytest.approx(metrics.log_loss(labels, probabilities, labels=[0, 1, 2, 3]))
+    assert found["examples"] == examples
+
+
+def test_each_class_has_its_precision_recall_and_support() -> None:
+    logits = torch.eye(3)[torch.tensor([0, 0, 1, 2])]
+
+    cats, dogs, birds = figures(logits, torch.tensor([0, 1, 1, 1]), ["cat", "dog", "bird"])["per_class"]
+
+    assert cats == {"label": "cat", "precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "support": 1}
+    assert dogs == {"label": "dog", "precision": 1.0, "recall": pytest.approx(1 / 3), "f1": 0.5, "support": 3}
+    assert birds == {"label": "bird", "precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
+
+
+def test_a_network_that_is_as_sure_as_it_is_right_has_no_calibration_error() -> None:
+    logits = torch.tensor([0.75, 0.25]).log().expand(4, 2)
+
+    assert expected_calibration_error(logits, torch.tensor([0, 0, 0, 1])) == pytest.approx(0, abs=1e-6)
+    assert expected_calibration_error(logits, torch.tensor([1, 1, 1, 1])) == pytest.approx(0.75)
+
+
+def test_the_baseline_names_the_most_frequent_class() -> None:
+    assert majority_baseline(torch.tensor([2, 2, 0, 1])) == 0.5
+
+
+def test_agreement_and_divergence_compare_student_and_teacher() -> None:
+    student, teacher = torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.tensor([[0.0, 3.0], [0.0, 1.0]])
+
+    assert agreement(student, teacher) == 0.5
+    assert kl_divergence(teacher, teacher) == pytest.approx(0, abs=1e-12)
+    assert kl_divergence(student, teacher) > 0
