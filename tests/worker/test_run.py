@@ -65,7 +65,7 @@ class Bench:
             return log_text(session, job_id, attempt)
 
     def when(
-        self, job_id: str, happened: Callable[[tables.Job], bool], act: Callable[[], None]
+        self, job_id: str, happened: Callable[[tables.Job], bool], act: Callable[[], object]
     ) -> threading.Thread:
         """Do `act` from another thread as soon as `happened`."""
 
