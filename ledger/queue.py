@@ -45,7 +45,7 @@ def celery_settings(broker_url: str, *, socket_timeout_s: float = 10.0) -> dict[
         "worker_hijack_root_logger": False,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_connection_timeout": 4,
+        "broker_connection_timeout": min(4.0, socket_timeout_s),
         "broker_pool_acquire_timeout": 5,
         "broker_transport_options": {
             "visibility_timeout": 3600,
