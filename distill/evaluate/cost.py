@@ -1,11 +1,13 @@
 """What a network costs: parameters, multiply-adds, bytes and milliseconds."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from distill.config.job import Latency
 from distill.preprocess import Inputs
@@ -17,10 +19,38 @@ BUDGET_S = 2.0
 
 def macs(module: nn.Module, inputs: Inputs) -> int:
     """Multiply-adds of one forward pass in matrix products, convolutions and attention."""
-    counter = FlopCounterMode(display=False)
+    counter = _MultiplyAdds()
     with torch.no_grad(), counter:
         module(inputs)
-    return counter.get_total_flops() // 2
+    return counter.count
+
+
+class _MultiplyAdds(TorchFunctionMode):
+    """Counts while networks run, on any device, meta included. (Torch's own counter takes seconds to
+    load, which would come before the first update of every job.)"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if isinstance(output, Tensor):
+            self.count += _multiply_adds(func, args, output)
+        return output
+
+
+def _multiply_adds(func: Any, args: Sequence[Any], output: Tensor) -> int:
+    if func in (F.linear, torch.matmul, torch.bmm, torch.mm, Tensor.matmul, Tensor.__matmul__):
+        return output.numel() * int(args[0].shape[-1])
+    if func in (F.conv1d, F.conv2d):
+        return output.numel() * int(args[1][0].numel())
+    if func is F.scaled_dot_product_attention:
+        query, key = args[0], args[1]
+        return int(query.shape[:-1].numel() * key.shape[-2] * (query.shape[-1] + output.shape[-1]))
+    return 0
 
 
 def latencies(
