@@ -25,7 +25,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     home = tmp_path_factory.mktemp("docs") / "home"
     limbeck = Path(sys.prefix) / "bin" / "limbeck"
     process = subprocess.Popen(
-        [limbeck, "up", "--home", home, "--port", "0", "-o", "json"], stdout=subprocess.PIPE, text=True
+        [limbeck, "up", "--home", home, "--port", "0", "-o", "json"],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "LIMBECK_THREADS": "1"},  # tests run side by side
+        text=True,
     )
     try:
         assert process.stdout is not None

@@ -137,7 +137,8 @@ class Topology:
         }
         stated = services()[name]["environment"]
         assert set(stated) == set(here), "docker-compose.yml sets something that this test does not know"
-        return {"PATH": os.environ["PATH"], "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1", **here}
+        image = {"PATH": os.environ["PATH"], "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+        return {**image, **here, "LIMBECK_THREADS": "1"}  # tests run side by side
 
 
 def grace_s(name: str) -> float:

@@ -1,0 +1,1 @@
+"""Measurements of the service, each beside something measured in the same run."""
