@@ -217,6 +217,9 @@ def _add_inspection(session: Session, kind: str, subject: Model | Dataset, reque
 
 
 def _locked(session: Session, table: type[Row], kind: str, project_id: str, id: str) -> Row:
+    session.scalars(
+        select(Chore.id).where(Chore.subject_id == id).with_for_update()
+    ).all()  # as a worker does
     row = session.scalars(
         select(table).where(table.project_id == project_id, table.id == id).with_for_update()
     ).one_or_none()

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from distill.config.job import JobDocument
-from ledger.errors import NotAllowedNow
+from ledger.errors import DatabaseBusy, NotAllowedNow
 from ledger.identifiers import new_id
 from ledger.lifecycle.history import locked_job, note
 from ledger.resolve import resolve, resolved_spec
@@ -51,10 +51,10 @@ def submit(session: Session, *, project_id: str, document: JobDocument, raw: dic
     try:
         with session.begin_nested():
             session.add(job)
-    except IntegrityError:  # another request with this key was faster
+    except IntegrityError as error:  # another request with this key was faster
         existing = _with_dedupe_key(session, project_id, document.dedupe_key)
         if existing is None:
-            raise
+            raise DatabaseBusy("another job with this dedupe_key came and went just now") from error
         return Submission(existing, created=False)
     note(session, job, "state", {"status": JobStatus.QUEUED.value})
     return Submission(job, created=True)

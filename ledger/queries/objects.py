@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, false, select
 from sqlalchemy.orm import Session
 
 from ledger.errors import NotFound
@@ -65,7 +65,10 @@ def list_jobs(
     metadata: Mapping[str, str] | None = None,
 ) -> Page[Job]:
     """Jobs, newest first; each entry of `metadata` must be equal."""
-    wanted = [Job.user_metadata[key].as_string() == value for key, value in (metadata or {}).items()]
+    wanted = [
+        Job.user_metadata[key].as_string() == value if _can_be_stored(key + value) else false()
+        for key, value in (metadata or {}).items()
+    ]
     return _list(session, Job, project_id, limit, after, [*wanted, *_equal(Job, status=status, name=name)])
 
 
@@ -117,7 +120,8 @@ def heads(session: Session, ids: Iterable[str]) -> dict[str, Head]:
 
 
 def _get(session: Session, table: type[Item], kind: str, project_id: str, id: str) -> Item:
-    row = session.scalars(select(table).where(table.project_id == project_id, table.id == id)).one_or_none()
+    wanted = select(table).where(table.project_id == project_id, table.id == id)
+    row = session.scalars(wanted).one_or_none() if _can_be_stored(id) else None
     if row is None:
         raise NotFound(kind, id)
     return row
@@ -133,10 +137,19 @@ def _list(
 ) -> Page[Item]:
     query = select(table).where(table.project_id == project_id, *wanted)
     if after is not None:
-        query = query.where(table.id < after)
+        query = query.where(table.id < after.partition("\0")[0])
     rows = session.scalars(query.order_by(table.id.desc()).limit(limit + 1)).all()
     return Page(list(rows[:limit]), has_more=len(rows) > limit)
 
 
-def _equal(table: type[Item], **fields: Any) -> list[ColumnElement[bool]]:
-    return [getattr(table, name) == value for name, value in fields.items() if value is not None]
+def _can_be_stored(text: str) -> bool:
+    """PostgreSQL's text cannot hold the character NUL, and does not even look for it."""
+    return "\0" not in text
+
+
+def _equal(table: type[Item], **fields: str | None) -> list[ColumnElement[bool]]:
+    return [
+        getattr(table, name) == value if _can_be_stored(value) else false()
+        for name, value in fields.items()
+        if value is not None
+    ]
