@@ -24,20 +24,21 @@ SAME_ENOUGH = 0.999
 def comparison(measured: Mapping[str, Measured], labels_N: Tensor, *, seed: int) -> dict[str, Any]:
     """The figures of teacher, student and control, and what they say side by side.
 
-    `labels_N` are int64, -1 where unlabeled: such examples count for agreement alone.
+    `labels_N` are int64, -1 where unlabeled: such examples count nowhere.
     """
     teacher, student, control = (measured.get(run) for run in ("teacher", "student", "control"))
     assert teacher is not None
     assert student is not None
+    labeled = labels_N >= 0
     right = {run: _right(entry.logits, labels_N) for run, entry in measured.items()}
     sample = resample(right["teacher"], right["student"], right.get("control"), seed=seed)
     return {
         "teacher": teacher.figures,
         "student": student.figures,
         "control": control and control.figures,
-        "majority_baseline": majority_baseline(labels_N[labels_N >= 0]),
-        "agreement": agreement(student.logits, teacher.logits),
-        "kl_divergence": kl_divergence(student.logits, teacher.logits),
+        "majority_baseline": majority_baseline(labels_N[labeled]),
+        "agreement": agreement(student.logits[labeled], teacher.logits[labeled]),
+        "kl_divergence": kl_divergence(student.logits[labeled], teacher.logits[labeled]),
         **comparisons(sample),
         "intervals_note": INTERVALS_NOTE,
         "compression": _compression(teacher.figures, student.figures),

@@ -1,6 +1,7 @@
 """Whole jobs, from a staged folder to the last event."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,7 @@ DOCUMENT: dict[str, Any] = {
     "student": {"architecture": "mlp", "config": {"depth": 2, "width": 32}},
     "training": QUICK | {"epochs": 40},
 }
+FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "ece")
 PHASES = [
     "inspecting",
     "training_teacher",
@@ -183,6 +185,31 @@ def test_the_figures_follow_from_the_predictions(job: Job) -> None:
         logits = torch.tensor(predictions[run_name])
         accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
         assert accuracy == job.result[run_name]["accuracy"]
+
+
+def test_the_ten_lines_of_the_documentation_reproduce_every_figure(
+    job: Job, digits: Inspected, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reproduce.md").read_text()
+    program = page.split("```python\n", 1)[1].split("```", 1)[0]
+    (tmp_path / "taken").mkdir()
+    shutil.copy(job.folder / "out" / "predictions.parquet", tmp_path / "taken")
+    shutil.copy(digits.splits / "out" / "test.parquet", tmp_path)
+
+    ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+
+    assert ran.returncode == 0, ran.stderr
+    said = {words[0]: words[1:] for words in map(str.split, ran.stdout.splitlines())}
+    result = job.result
+    for run_name in ("teacher", "student", "control"):
+        expected = [result[run_name][name] for name in FIGURES]
+        assert [float(value) for value in said[run_name]] == pytest.approx(expected, abs=1e-6)
+    assert float(said["agreement"][0]) == pytest.approx(result["agreement"])
+    assert float(said["kl_divergence"][0]) == pytest.approx(result["kl_divergence"], rel=1e-4)
+    assert float(said["retention"][0]) == pytest.approx(result["retention"]["value"])
+    comparisons = dict(zip(said["retention"][1::2], said["retention"][2::2], strict=True))
+    for name in ("gain", "gap_closed"):
+        assert float(comparisons[name]) == pytest.approx(result[name]["value"])
 
 
 def test_the_report_holds_what_was_asked_and_what_came_out(job: Job) -> None:
