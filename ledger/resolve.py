@@ -14,8 +14,6 @@ from ledger.matching import misfits, unfit_by_itself
 from ledger.states import InputStatus
 from ledger.tables import Dataset, Model
 
-__all__ = ["Resolved", "document_of", "misfits", "resolve", "resolved_spec"]
-
 Input = TypeVar("Input", Model, Dataset)
 
 

@@ -10,7 +10,8 @@ from ledger.database import clock
 from ledger.lifecycle.endings import fail
 from ledger.lifecycle.history import note
 from ledger.lifecycle.hold import Hold, JobError, new_token
-from ledger.resolve import document_of, misfits
+from ledger.matching import misfits
+from ledger.resolve import document_of
 from ledger.states import InputStatus, JobStatus
 from ledger.tables import Attempt, Checkpoint, Dataset, Job, Model
 
