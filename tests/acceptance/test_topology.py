@@ -21,7 +21,7 @@ JOB = {
     "teacher": {"train": TEACHER},
     "dataset": "digits",
     "labels": {"count": 100},
-    "student": {"architecture": "cnn", "config": {"depth": 2, "width": 8}},
+    "student": {"architecture": "mlp", "config": {"depth": 2, "width": 16}},
     "losses": [
         {"kind": "soft_target", "weight": 0.9, "temperature": 4.0},
         {"kind": "hard_target", "weight": 0.1},
@@ -55,7 +55,7 @@ def test_two_workers_share_the_jobs_and_everything_stops_in_time(topology: Topol
         jobs = [client.jobs.wait(job["id"], timeout=WITHIN_S) for job in submitted]
 
         assert [job["status"] for job in jobs] == ["succeeded"] * 2, [job["error"] for job in jobs]
-        assert all(job["result"]["student"]["accuracy"] > 0.3 for job in jobs)
+        assert all(job["result"]["student"]["accuracy"] > 0.5 for job in jobs)
         assert len({job["attempts"][0]["worker"] for job in jobs}) == 2
         pulled = client.jobs.pull(jobs[0]["id"], tmp_path / "student")
         assert {"student.safetensors", "load.py"} <= {artifact["filename"] for artifact in pulled}
