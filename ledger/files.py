@@ -155,7 +155,7 @@ def _key(sha256: str) -> str:
 
 
 def _range(start: int, end: int | None) -> "obstore.GetOptions":
-    if end is not None:
+    if end:  # 0 is the end of an empty blob, of which no range can be asked
         return {"range": (start, end)}
     return {"range": {"offset": start}} if start else {}
 

@@ -25,7 +25,7 @@ from limbeck.objects import Job
 from limbeck.server import python, require_server
 
 _STOP_S = 20
-_SHOWN = 12
+_SHOWN = 8
 
 DOCUMENT: dict[str, Any] = {
     "version": 1,
@@ -57,6 +57,8 @@ PREDICT = '''\
 """Load the student as its user would: plain PyTorch, in a process that has nothing of Limbeck.
 
     python -I predict.py STUDENT_FOLDER TEST.parquet HOW_MANY
+
+Prints the first examples of the test split, and after them every one that the student gets wrong.
 """
 
 import importlib.util
@@ -79,10 +81,12 @@ pixels = numpy.stack([numpy.asarray(Image.open(io.BytesIO(row["image"]))) for ro
 predicted = load.predict(student, torch.from_numpy(pixels).unsqueeze(1)).argmax(1).tolist()
 right = sum(row["label"] == answer for row, answer in zip(rows, predicted))
 
-print("row      truth  student")
-for row, answer in list(zip(rows, predicted))[:how_many]:
-    mark = "" if row["label"] == answer else "  <- wrong"
-    print(f"{row['row']:>5}  {student.labels[row['label']]:>7}  {student.labels[answer]:>7}{mark}")
+print("  row    truth  student")
+for position, (row, answer) in enumerate(zip(rows, predicted)):
+    wrong = row["label"] != answer
+    if position < how_many or wrong:
+        truth, guess = student.labels[row["label"]], student.labels[answer]
+        print(f"{row['row']:>5}  {truth:>7}  {guess:>7}{'  <- wrong' if wrong else ''}")
 print(f"{right} of {len(rows)} test digits are right: accuracy {right / len(rows):.3f}")
 '''
 

@@ -61,7 +61,6 @@ def run(
         if not wait:
             terminal.result(job, text=job["id"])
             return
-        terminal.note(f"job {job['id']}")
         job = _followed(client, job["id"], timeout)
         terminal.result(job, text=tables.job(job))
         raise typer.Exit(of_job(job, allow_inconclusive=allow_inconclusive))
@@ -178,6 +177,7 @@ def _point_out(error: Rejected, read: document.Document) -> NoReturn:
 def _followed(client: Client, job_id: str, timeout: float | None) -> Job:
     """The job when it is over. Ctrl-C leaves it alone and goes away."""
     try:
+        terminal.note(f"job {job_id}")
         return live.follow(client.jobs.watch(job_id, timeout=timeout), terminal.err)
     except KeyboardInterrupt:
         terminal.note(f"detached; the job goes on. See it with:  limbeck get {job_id}")

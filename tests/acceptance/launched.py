@@ -1,4 +1,4 @@
-"""`limbeck up` as a user starts it, and every process that belongs to its home."""
+"""`limbeck up` as its user starts it, and every process that belongs to its home."""
 
 import json
 import os
@@ -107,13 +107,18 @@ def wait_until_gone(home: Path, within: float) -> list[psutil.Process]:
 
 
 def stop(service: Launched) -> int:
-    """SIGTERM, and the exit code; everything is killed where that takes too long."""
+    """SIGTERM, and the exit code."""
     service.process.terminate()
-    try:
-        return int(service.process.wait(30))
-    finally:
-        for process in service.processes():
-            process.kill()
+    code = int(service.process.wait(30))
+    service.process.communicate()
+    return code
+
+
+def leave_nothing(folder: Path, launched: list[Launched]) -> None:
+    """Kill what still lives under `folder`, and let go of its pipes."""
+    for process in processes_of(folder):
+        process.kill()
+    for service in launched:
         service.process.communicate()
 
 

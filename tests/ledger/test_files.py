@@ -110,6 +110,15 @@ def test_the_asynchronous_stream_gives_the_same_bytes(anywhere: Store, path: Pat
     assert asyncio.run(collect(anywhere, 7, 999_999)) == BYTES[7:999_999]
 
 
+def test_an_empty_blob_comes_back_empty_by_its_size(anywhere: Store, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.touch()
+    sha256 = hashlib.sha256(b"").hexdigest()
+    anywhere.put(empty, sha256)
+
+    assert b"".join(anywhere.open_stream(sha256, 0, anywhere.size(sha256))) == b""
+
+
 def test_an_absent_blob_is_not_found_before_the_first_byte(anywhere: Store, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         anywhere.open_stream(ABSENT)
