@@ -5,6 +5,7 @@ import sys
 import traceback
 from pathlib import Path
 
+import structlog
 import torch
 from pydantic import TypeAdapter, ValidationError
 
@@ -36,6 +37,7 @@ def main(arguments: list[str]) -> int:
     if not isinstance(request, COMMANDS[command]):
         return _misused(f"{folder / REQUEST} asks for '{request.command}', not for '{command}'")
 
+    _log_to_standard_error()
     events, stop = Events(), StopLine()
     (folder / "out").mkdir(exist_ok=True)
     try:
@@ -52,6 +54,18 @@ def main(arguments: list[str]) -> int:
         events.send(event)
         return code
     return Exit.DONE
+
+
+def _log_to_standard_error() -> None:
+    """One line of `key=value` a log event, where the supervisor keeps it for the user."""
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.add_log_level,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def _serve(request: Request, folder: Path, events: Events, stop: StopLine) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 import torch
 from torch import Tensor
 
@@ -18,6 +19,8 @@ from distill.history import History, every_nth
 from distill.progress import Progress
 from distill.rejection import Rejected
 from distill.train import Learner, Lesson, Step, train
+
+log = structlog.get_logger()
 
 FIRST_CHECKPOINT_AFTER_S = 5.0
 LOOK_EVERY_S = 0.25
@@ -72,7 +75,10 @@ class Attempt:
         """A phase begins and ends. Between phases the wish to stop is heeded."""
         self.heed()
         self._events.send(PhaseChanged(name=name, status="running"))
+        log.info("phase_began", phase=name)
+        began = time.monotonic()
         yield
+        log.info("phase_ended", phase=name, seconds=round(time.monotonic() - began, 2))
         self._events.send(PhaseChanged(name=name, status="done"))
         self.progress.phase_over(name)
 
@@ -89,6 +95,7 @@ class Attempt:
         """Tell the user once that something is odd; the result repeats it."""
         if code not in self.warnings:
             self.warnings[code] = message
+            log.warning(code, message=message)
             self._events.send(Warned(code=code, message=message))
 
     def resume(self, path: Path) -> None:
@@ -111,6 +118,7 @@ class Attempt:
             self.finished[run] = Trained(weights=state.group(f"finished/{run}"), **facts)
         if "learner" in state.facts:
             self._interrupted = state
+        log.info("resumed", run=state.facts["run"], finished=list(self.finished))
 
     def teach(self, phase: Phase, lesson: Lesson, beginner: Callable[[], Learner]) -> Trained:
         """Train one run, or go on with it, or take it as it is where an earlier attempt finished it.
@@ -188,6 +196,9 @@ class Attempt:
             shown = (values if step.number % every == 0 else {}) | shares
             if lesson.epoch(step.number) % validations == 0 or step.number == lesson.last_step:
                 shown |= accuracy
+                if accuracy:
+                    facts = {"step": step.number, "loss": round(total, 4)}
+                    log.info("validated", run=lesson.run, **facts, accuracy=step.validation_accuracy)
             if shown:
                 self._events.send(Measured(run=lesson.run, step=step.number, time=at, values=shown))
         self._pending.clear()
@@ -239,6 +250,7 @@ class Attempt:
                 step=step,
             )
         )
+        log.info("checkpoint_written", run=run, step=step, bytes=written.bytes)
         self._checkpoints.append(written.path)
         while len(self._checkpoints) > KEPT_CHECKPOINTS:
             self._checkpoints.pop(0).unlink(missing_ok=True)

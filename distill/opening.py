@@ -121,10 +121,12 @@ def open_job(request: RunJob, folder: Path, warn: Warn) -> Opened:
         uploaded_teacher=uploaded,
         teacher_order=order,
     )
-    _try(opened.fresh(student, document.training.seed), everything, student, who="student")
-    if uploaded is None:
-        _try(opened.fresh(teacher, 0), everything, teacher, who="teacher")
+    _try(opened.fresh(student, seed=0), everything, student, "student", document.training.batch_size)
+    if isinstance(document.teacher, TeacherToTrain):
+        batch_size = document.teacher.train.training.batch_size
+        _try(opened.fresh(teacher, seed=0), everything, teacher, "teacher", batch_size)
     else:
+        assert uploaded is not None
         _try_teacher(uploaded, teacher, opened, warn)
     return opened
 
@@ -166,7 +168,7 @@ def _record(
 
 def _try_teacher(teacher: FrozenTeacher, network: Network, opened: "Opened", warn: Warn) -> None:
     """Refuse a teacher that answers in probabilities; warn of one that knows nothing here."""
-    logits = _try(teacher, opened.validation, network, who="teacher")
+    logits = _try(teacher, opened.validation, network, "teacher")
     if _are_probabilities(logits):
         raise Rejected(
             "teacher_outputs_probabilities",
@@ -196,10 +198,9 @@ def _are_probabilities(logits: Tensor) -> bool:
     return False
 
 
-def _try(module: nn.Module, view: View, network: Network, *, who: str) -> Tensor:
-    """Logits of a few examples, to see that the network takes them."""
-    module.eval()
-    inputs, _ = view.batch(torch.arange(min(2, len(view))))
+def _try(module: nn.Module, view: View, network: Network, who: str, batch_size: int = 2) -> Tensor:
+    """Logits of one or two examples, to see that the network takes them, and so few at once."""
+    inputs, _ = view.batch(torch.arange(min(2, batch_size)) % len(view))
     try:
         with torch.inference_mode():
             logits: Tensor = module(inputs)

@@ -9,7 +9,7 @@ from distill.config.events import Progressed
 LEAST_S_BETWEEN = 1.0
 BEFORE_TRAINING = 0.02
 AFTER_TRAINING = 0.94
-REACHED = {"inspecting": 0.02, "evaluating": 0.97, "exporting": 0.98, "verifying": 1.0}
+REACHED = {"evaluating": 0.97, "exporting": 0.98, "verifying": 1.0}
 """What part of the job is over when a phase is; the rest belongs to the training phases."""
 
 
