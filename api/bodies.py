@@ -23,7 +23,7 @@ _DEEPEST = 64
 class JsonBody:
     """A body as it came, parsed."""
 
-    document: Any
+    document: dict[str, Any]
     sha256: str
 
 
@@ -78,8 +78,8 @@ async def _read(request: Request, *, at_most: int) -> bytes:
     return bytes(body)
 
 
-def parse(raw: bytes) -> Any:
-    """JSON that every database and every other parser reads the same way.
+def parse(raw: bytes) -> dict[str, Any]:
+    """The JSON object in `raw`, which every database and every other parser reads the same way.
 
     Refused: another encoding than UTF-8, a name twice in one object, numbers that no float holds,
     NUL and half surrogate pairs in strings, deep nesting.
@@ -100,6 +100,8 @@ def parse(raw: bytes) -> Any:
         raise _invalid(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except ValueError as error:
         raise _invalid(str(error)) from None
+    if not isinstance(document, dict):
+        raise Problem(422, "not_an_object", "The body must be a JSON object.")
     return document
 
 

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import Problem, describe, respond
+from api.problems import UNEXPECTED, Problem, describe, respond
 
 log = structlog.get_logger()
 
@@ -53,8 +53,10 @@ class Edge:
                 log.info("client_gone", method=scope["method"], path=scope["path"])
             except Exception as error:
                 problem = describe(error)
-                if problem.status >= 500:
-                    log.exception("request_failed", method=scope["method"], path=scope["path"])
+                if problem is UNEXPECTED:
+                    log.exception("request_broke", method=scope["method"], path=scope["path"])
+                elif problem.status >= 500:
+                    log.error("request_failed", code=problem.code, path=scope["path"], error=repr(error))
                 if status:
                     raise  # the answer has begun; cutting it short is the only way to say so
                 await respond(problem, request_id)(scope, receive, send_with_id)

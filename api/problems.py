@@ -13,6 +13,7 @@ from sqlalchemy import exc as database
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from api.addresses import allowed_methods
 from ledger import errors
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
@@ -192,9 +193,6 @@ def _of_routing(error: HTTPException) -> Problem:
     headers = dict(error.headers or {})
     if error.status_code == 404:
         return Problem(404, "route_not_found", "There is nothing at this address; /docs lists what there is.")
-    if error.status_code == 405:
-        allowed = headers.get("Allow", "other methods")
-        return Problem(405, "method_not_allowed", f"This address takes {allowed}.", headers=headers)
     return Problem(error.status_code, "http_error", _sentence(str(error.detail)), headers=headers)
 
 
@@ -223,7 +221,13 @@ def respond(problem: Problem, request_id: str) -> Response:
 
 async def answer(request: Request, error: Exception) -> Response:
     """For the two kinds of error that the framework would otherwise answer in its own shape."""
-    return respond(describe(error), request.state.request_id)
+    problem = describe(error)
+    if problem.status == 405:
+        allowed = ", ".join(allowed_methods(request.app.openapi(), request.url.path))
+        problem = Problem(
+            405, "method_not_allowed", f"This address takes {allowed}.", headers={"Allow": allowed}
+        )
+    return respond(problem, request.state.request_id)
 
 
 HANDLERS: dict[int | type[Exception], Handler] = {HTTPException: answer, RequestValidationError: answer}

@@ -8,7 +8,6 @@ from typing import Any
 
 from distill.config.events import PhaseChanged, Warned
 from ledger import blobs, lifecycle
-from ledger.catalog import register_model
 from ledger.database import Sessions
 from ledger.files import Store
 from ledger.lifecycle import Flush, KeptArtifact
