@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from billiard import current_process
+from billiard import current_process, pool
 from celery import Celery, signals
 
 from ledger import workers
@@ -28,6 +28,10 @@ from worker.sandbox import Sandbox
 log = structlog.get_logger(__name__)
 
 _ANNOUNCE_EVERY_S = 10.0
+_UNREAD_RESULTS_TENTHS = 10
+"""How many tenths of a second a pool process waits at its end for Celery to read what its tasks
+returned. Ours return nothing, and Celery may have stopped reading: its own limit holds a worker up
+for 30 s now and then."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ def create_app(crew: Crew) -> Celery:
     """The Celery application of this worker. Call it before anything forks."""
     app = Celery("limbeck")
     app.conf.update(celery_settings(crew.settings.broker_url))
+    pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _UNREAD_RESULTS_TENTHS
     hears, says = os.pipe()
     slot = _Slot(crew, drain=hears)
     tasks.register(app, slot.place)

@@ -79,6 +79,8 @@ class Notebook:
         flush = self._pending(ended=ended)
         if flush == Flush(log_offset=flush.log_offset):
             return True
+        if not self._lease.held:
+            raise HoldLost("the lease ran out")
         sent_at = time.monotonic()
         try:
             with self._place.sessions.writing() as session:
@@ -106,8 +108,6 @@ class Notebook:
             HoldLost: nothing may be written any more.
         """
         while True:
-            if not self._lease.held:
-                raise HoldLost("the lease ran out before everything was written")
             if not self.flush(ended=True):
                 time.sleep(self._place.flush_s)
             elif self._keeping is not None:

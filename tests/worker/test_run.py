@@ -367,6 +367,29 @@ def test_an_input_that_the_store_lost_brings_the_job_back_and_fails_it_in_the_en
     assert len(bench.attempts(job_id)) == 2
 
 
+def test_a_job_that_was_given_away_is_let_go_without_a_word(bench: Bench) -> None:
+    job_id = bench.submit()
+
+    def give_away() -> None:
+        with bench.sessions.writing() as session:
+            session.get_one(tables.Job, job_id).lease_expires_at = 0.0
+            lifecycle.sweep.expire(session)
+            assert lifecycle.claim_next(session, lanes=["cpu"], worker="other", lease_s=600)
+
+    giving = bench.when(job_id, at_step(1), give_away)
+    run_jobs(
+        bench.slot(
+            "for step in range(1, 10**6): progress(step); metric(step, 1.0); print(step); time.sleep(0.02)"
+        )
+    )
+    giving.join()
+    with bench.sessions.reading() as session:
+        told = [(event.type, event.attempt) for event in events_after(session, job_id)]
+    taken = told.index(("state", 2))
+    assert told[taken:] == [("state", 2)], "a stale write landed"
+    assert (bench.job(job_id).worker, bench.job(job_id).attempt) == ("other", 2)
+
+
 def test_a_supervisor_that_cannot_renew_kills_its_process_and_writes_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
