@@ -76,9 +76,8 @@ def _inspected(opened: _Opened, request: InspectModel, out: Path) -> ModelInspec
     upload = opened.upload
     renamed = rename(upload.shapes, request.key_map)
     shapes = {renamed.names[name]: shape for name, shape in upload.shapes.items()}
-    require_memory(upload.bytes, "the file")
-
     network, module, comparison = _network(opened, request, shapes)
+    require_memory(upload.bytes, "the file")
     tensors = _read(upload, renamed, comparison)
     weights = out / "model.safetensors"
     save_file(tensors, weights)

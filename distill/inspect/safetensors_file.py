@@ -43,7 +43,7 @@ def open_safetensors(path: Path) -> Upload:
     try:
         header, data_bytes = _header(path)
         _require_gapless([_place(name, entry) for name, entry in header.items()], data_bytes)
-    except (_Damaged, RecursionError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise _unreadable(str(error)) from error
     return Upload(
         shapes={name: tuple(entry["shape"]) for name, entry in header.items()},
@@ -105,7 +105,7 @@ def _place(name: str, entry: Any) -> tuple[int, int]:
         raise Rejected(
             "unsupported_dtype",
             "data",
-            f"'{shown}' has the dtype {str(dtype)[:20]}",
+            f"'{shown}' has the dtype {str(dtype)[:20]}, which no network here has",
             f"save the weights as one of: {', '.join(DTYPES)}",
         )
     if not _are_counts(shape) or len(shape) > 16 or not _are_counts(offsets) or len(offsets) != 2:
