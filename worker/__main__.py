@@ -39,7 +39,9 @@ def muster(settings: Settings, *, lanes: str, concurrency: int | None) -> Crew:
         SandboxUnavailable: bubblewrap was insisted on and does not work.
     """
     served = _lanes(lanes)
-    if served == (Lane.GPU,) and not settings.devices:
+    if not settings.devices:  # without a GPU it would only keep rings from those that have one
+        served = tuple(lane for lane in served if lane is not Lane.GPU)
+    if not served:
         raise ValueError("a worker for the lane gpu alone needs LIMBECK_DEVICES, such as '[\"0\"]'")
     slots = concurrency or (len(settings.devices) if served == (Lane.GPU,) else settings.concurrency)
     if slots < 1:

@@ -87,7 +87,8 @@ class Sweep:
                     self.doorbell.ring(lane)
 
     def _collect(self) -> None:
-        blobs.collect(self.sessions, self.store)
+        while blobs.collect(self.sessions, self.store):
+            pass
         with self.sessions.writing() as session:
             idempotency.forget(session)
             workers.forget(session)

@@ -39,6 +39,10 @@ def test_a_worker_of_the_gpu_lane_alone_has_a_slot_for_each_gpu(settings: Settin
     assert muster(with_devices(settings, "0", "1"), lanes="gpu", concurrency=None).slots == 2
 
 
+def test_a_worker_without_a_gpu_leaves_the_rings_of_its_lane_to_others(settings: Settings) -> None:
+    assert muster(settings, lanes="cpu,gpu", concurrency=2).lanes == (Lane.CPU,)
+
+
 def test_a_worker_that_does_not_serve_the_gpu_lane_lends_no_gpu(settings: Settings) -> None:
     assert muster(with_devices(settings, "0"), lanes="cpu", concurrency=1).device_of(0) is None
 
@@ -60,7 +64,7 @@ def test_lanes_that_cannot_be_are_refused_with_a_sentence(
 
 
 def test_celery_is_told_to_fetch_nothing_ahead_and_to_gossip_with_nobody(settings: Settings) -> None:
-    words = arguments(muster(settings, lanes="cpu,gpu", concurrency=2))
+    words = arguments(muster(with_devices(settings, "0"), lanes="cpu,gpu", concurrency=2))
     assert {"--disable-prefetch", "--without-gossip", "--without-mingle", "--without-heartbeat"} <= set(words)
     assert {"--queues=cpu,gpu", "--concurrency=2", "--pool=prefork"} <= set(words)
 
