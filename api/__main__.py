@@ -12,6 +12,7 @@ from api.app import create_app
 from ledger import logs
 from ledger.database import connect
 from ledger.files import Store
+from ledger.logs import configure
 from ledger.queue import Doorbell
 from ledger.settings import Settings
 
@@ -67,4 +68,5 @@ def _end_in_good_order_on_sigterm() -> None:
 
 
 if __name__ == "__main__":
+    main()if __name__ == "__main__":
     main()
