@@ -12,7 +12,6 @@ from api.app import create_app
 from ledger import logs
 from ledger.database import connect
 from ledger.files import Store
-from ledger.logs import configure
 from ledger.queue import Doorbell
 from ledger.settings import Settings
 
@@ -68,5 +67,4 @@ def _end_in_good_order_on_sigterm() -> None:
 
 
 if __name__ == "__main__":
-    main()if __name__ == "__main__":
     main()
