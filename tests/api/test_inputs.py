@@ -1,0 +1,138 @@
+"""Models and datasets: registered by a name, shown by version, refused with a reason."""
+
+from starlette.testclient import TestClient
+
+from distill.config.events import Failed
+from ledger import lifecycle
+from ledger.database import Sessions
+from ledger.tables import Chore
+from tests.api.seeds import World
+from tests.ledger import builders
+
+DIGITS = {"name": "digits-2", "builtin": "digits", "task": "image-classification"}
+
+
+def test_a_registered_model_is_inspected_as_it_was_described(
+    client: TestClient, sessions: Sessions, world: World
+):
+    body = {
+        "name": "big-teacher",
+        "file_id": world.file_id,
+        "task": "image-classification",
+        "architecture": "cnn",
+        "config": {"depth": 6, "width": 32},
+        "input": {"shape": [1, 8, 8], "dtype": "uint8", "layout": "CHW"},
+        "preprocessing": {"scale": 0.0625, "mean": [0.5], "std": [0.25]},
+        "labels": [str(digit) for digit in range(10)],
+        "key_map": [{"from": "^net\\.", "to": ""}],
+        "license": "Apache-2.0",
+        "claims": {"accuracy": 0.99},
+    }
+
+    answer = client.post("/v1/models", json=body)
+
+    model = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == f"/v1/models/{model['id']}"
+    assert (model["status"], model["version"], model["architecture"]) == ("inspecting", 1, "cnn")
+    assert model["input"] == {"kind": "image", "shape": [1, 8, 8], "dtype": "uint8"}
+    assert (model["license"], model["claims"]) == ("Apache-2.0", {"accuracy": 0.99})
+    with sessions.reading() as session:
+        request = session.query(Chore.request).filter_by(subject_id=model["id"]).scalar()
+    assert request["key_map"] == [["^net\\.", ""]]
+    assert request["input"] == model["input"]
+    assert request["preprocessing"]["scale"] == 0.0625
+
+
+def test_a_known_name_gets_its_next_version(client: TestClient, world: World):
+    first, second = (client.post("/v1/datasets", json=DIGITS).json() for _ in range(2))
+
+    assert (first["version"], second["version"]) == (1, 2)
+    assert client.get("/v1/datasets/digits-2").json()["id"] == second["id"]
+    assert client.get(f"/v1/datasets/{first['id']}").json() == first
+
+
+def test_a_name_means_the_newest_ready_version(client: TestClient, world: World):
+    client.post("/v1/datasets", json={**DIGITS, "name": "digits"})
+
+    assert client.get("/v1/datasets/digits").json()["id"] == world.dataset_id
+    assert client.get("/v1/models/nobody").status_code == 404
+
+
+def test_a_ready_dataset_shows_its_splits_and_a_preview(client: TestClient, world: World):
+    dataset = client.get(f"/v1/datasets/{world.dataset_id}").json()
+
+    assert dataset["labels"] == builders.LABELS
+    assert dataset["examples"] == 300
+    assert dataset["splits"]["test"]["examples"] == 100
+    assert dataset["splits"]["test"]["bytes"] == 1000
+    assert len(dataset["sha256"]) == 64
+    preview = client.get(f"/v1/datasets/{world.dataset_id}/preview").json()
+    assert preview["data"] == [{"row": 1, "label": "3", "features": [0.0, 1.0]}]
+
+
+def test_what_is_inspected_still_has_no_splits_yet(client: TestClient, world: World):
+    dataset_id = client.post("/v1/datasets", json=DIGITS).json()["id"]
+
+    for part in ("preview", "splits/train/content"):
+        answer = client.get(f"/v1/datasets/{dataset_id}/{part}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "inputs_inspecting")
+        assert answer.headers["Retry-After"]
+
+
+def test_a_rejected_input_says_why_and_what_to_do(client: TestClient, sessions: Sessions, world: World):
+    model_id = client.post("/v1/models", json={"name": "m", "file_id": world.file_id}).json()["id"]
+    failed = Failed(
+        code="keys_mismatch",
+        error_class="user",
+        message="the file lacks 3 keys of a cnn",
+        hint="is it an mlp?",
+        details={"missing": ["0.weight"]},
+    )
+    with sessions.writing() as session:
+        claim = lifecycle.claim_chore(session, worker="w", lease_s=60)
+        assert claim is not None
+        lifecycle.reject(session, claim.hold, failed)
+
+    model = client.get(f"/v1/models/{model_id}?wait=5").json()
+
+    assert model["status"] == "rejected"
+    assert model["problem"] == {
+        "code": "keys_mismatch",
+        "class": "user",
+        "message": "the file lacks 3 keys of a cnn",
+        "hint": "is it an mlp?",
+        "details": {"missing": ["0.weight"]},
+    }
+
+
+def test_what_a_job_names_stays(client: TestClient, world: World):
+    for noun, thing in (("models", world.model_id), ("datasets", world.dataset_id)):
+        answer = client.delete(f"/v1/{noun}/{thing}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "in_use")
+        assert world.job_id in answer.json()["users"]
+
+
+def test_what_nobody_names_can_go(client: TestClient, world: World):
+    dataset_id = client.post("/v1/datasets", json=DIGITS).json()["id"]
+
+    assert client.delete(f"/v1/datasets/{dataset_id}").status_code == 204
+    assert client.get(f"/v1/datasets/{dataset_id}").status_code == 404
+
+
+def test_lists_are_filtered_by_name_and_status(client: TestClient, world: World):
+    client.post("/v1/datasets", json=DIGITS)
+
+    def names(**filters: str) -> list[str]:
+        return [each["name"] for each in client.get("/v1/datasets", params=filters).json()["data"]]
+
+    assert names() == ["digits-2", "digits"]
+    assert names(status="ready") == ["digits"]
+    assert names(name="digits-2") == ["digits-2"]
+
+
+def test_the_architectures_say_what_they_take(client: TestClient):
+    architectures = {each["name"]: each for each in client.get("/v1/architectures").json()["data"]}
+
+    assert set(architectures) == {"mlp", "cnn", "resnet", "huggingface"}
+    assert architectures["cnn"]["config_schema"]["properties"]["depth"]["minimum"] == 2
