@@ -47,7 +47,7 @@ def admit(
     asked = document.student.network()
     student = NetworkToBuild(architecture=asked.architecture, config=_student_config(asked, teacher))
     field = "huggingface" if document.student.huggingface else "config"
-    _require_room_for_tokens(student, teacher, seen)
+    _require_room_for_tokens(student, teacher, seen, f"/student/{field}")
     student_weighs = _weigh(student, document.training, seen, dataset, f"/student/{field}")
     require_memory(student_weighs, memory_bytes, "student", "/student")
 
@@ -193,7 +193,9 @@ def _require_tokenizer(teacher: Network | None, dataset: Dataset) -> None:
     )
 
 
-def _require_room_for_tokens(student: NetworkToBuild, teacher: Network | None, seen: Input) -> None:
+def _require_room_for_tokens(
+    student: NetworkToBuild, teacher: Network | None, seen: Input, pointer: str
+) -> None:
     """The student reads the tokens of the teacher: each needs a row, and each place a position."""
     if student.architecture != "huggingface" or teacher is None:
         return
@@ -208,7 +210,7 @@ def _require_room_for_tokens(student: NetworkToBuild, teacher: Network | None, s
                 "user",
                 f"the student's {key} is {has:,}; with this teacher's tokenizer it needs {needed:,}",
                 f"leave {key} out: it is then the teacher's",
-                {"pointer": f"/student/huggingface/{key}"},
+                {"pointer": f"{pointer}/{key}"},
             )
 
 
