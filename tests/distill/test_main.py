@@ -16,7 +16,7 @@ from distill.config.events import EVENT, CheckpointWritten, Event, Failed, Phase
 from distill.config.folder import EVENTS_FD, Exit
 from tests.distill.conftest import Inspected
 from tests.distill.folders import stage
-from tests.distill.test_recipe import small
+from tests.distill.jobs import small
 
 ENDLESS: dict[str, Any] = {"steps": 1_000_000, "batch_size": 8}
 
