@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import cast
 
 import httpx
@@ -11,6 +12,8 @@ from limbeck.transport import Transport
 
 _SILENCE_S = 45.0
 """Three missed heartbeats."""
+_OVER = 204
+"""Said instead of a stream that would have nothing to add."""
 _PATIENCE = 2
 """Streams in a row that may end without an event before the client only asks."""
 
@@ -25,23 +28,27 @@ def events(transport: Transport, job_id: str, *, after: int = 0) -> Iterator[Eve
     while fruitless < _PATIENCE:
         fruitless += 1
         try:
-            for event in _stream(transport, job_id, after):
-                fruitless, after = 0, event["id"]
-                yield event
-                if _is_last(event):
+            with _stream(transport, job_id, after) as response:
+                if response.status_code == _OVER:
                     return
+                for event in _events(response):
+                    fruitless, after = 0, event["id"]
+                    yield event
         except httpx.TransportError:
             continue
     yield from _asked(transport, job_id, after)
 
 
-def _stream(transport: Transport, job_id: str, after: int) -> Iterator[Event]:
+def _stream(transport: Transport, job_id: str, after: int) -> AbstractContextManager[httpx.Response]:
     headers = {"Accept": "text/event-stream"}
     if after:
         headers["Last-Event-ID"] = str(after)
-    with transport.stream(f"/v1/jobs/{job_id}/events", headers=headers, silence=_SILENCE_S) as response:
-        if response.headers.get("Content-Type", "").startswith("text/event-stream"):
-            yield from parse(response.iter_lines())
+    return transport.stream(f"/v1/jobs/{job_id}/events", headers=headers, silence=_SILENCE_S)
+
+
+def _events(response: httpx.Response) -> Iterator[Event]:
+    if response.headers.get("Content-Type", "").startswith("text/event-stream"):
+        yield from parse(response.iter_lines())
 
 
 def parse(lines: Iterator[str]) -> Iterator[Event]:
@@ -92,7 +99,3 @@ def _listed(transport: Transport, job_id: str, after: int) -> list[Event]:
         if not page["has_more"] or len(fresh) < len(page["data"]):
             return sorted(found, key=lambda event: event["id"])
         cursor = page["data"][-1]["id"]
-
-
-def _is_last(event: Event) -> bool:
-    return event["type"] == "state" and event["data"].get("status") in TERMINAL

@@ -12,6 +12,7 @@ def event(number: int, kind: str = "phase", **data: object) -> Event:
 
 
 LAST = event(3, "state", status="succeeded")
+OVER = httpx.Response(204)
 
 
 def stream(*events: Event) -> httpx.Response:
@@ -32,16 +33,23 @@ def job(status: str) -> httpx.Response:
 
 
 def test_events_come_in_order_until_the_job_is_over() -> None:
-    service = FakeService(stream(event(1), event(2), LAST))
+    service = FakeService(stream(event(1), event(2), LAST), OVER)
 
     assert list(service.client().jobs.events("job_1")) == [event(1), event(2), LAST]
 
 
 def test_a_stream_that_ends_early_is_taken_up_after_the_last_event() -> None:
-    service = FakeService(stream(event(1), event(2)), stream(LAST))
+    service = FakeService(stream(event(1), event(2)), stream(LAST), OVER)
 
     assert [found["id"] for found in service.client().jobs.events("job_1")] == [1, 2, 3]
     assert service.requests[1].headers["Last-Event-ID"] == "2"
+
+
+def test_a_job_that_failed_and_was_retried_is_followed_to_its_last_end() -> None:
+    failed = event(1, "state", status="failed")
+    service = FakeService(stream(failed, event(2)), stream(LAST), OVER)
+
+    assert [found["id"] for found in service.client().jobs.events("job_1")] == [1, 2, 3]
 
 
 def test_where_streams_bring_nothing_the_events_are_asked_for() -> None:
