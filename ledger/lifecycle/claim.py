@@ -45,7 +45,7 @@ def claim_next(session: Session, *, lanes: Sequence[str], worker: str, lease_s: 
             return None
         assert job.token is not None
         hold = Hold(job.id, job.attempt, job.token)
-        session.add(Attempt(job_id=job.id, number=job.attempt, worker=worker))
+        session.add(Attempt(job_id=job.id, project_id=job.project_id, number=job.attempt, worker=worker))
         note(session, job, "state", {"status": JobStatus.RUNNING.value, "worker": worker})
         teacher = session.get(Model, job.teacher_id) if job.teacher_id else None
         dataset = session.get_one(Dataset, job.dataset_id)

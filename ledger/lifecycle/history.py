@@ -43,7 +43,16 @@ def note(session: Session, job: Job, type: str, data: dict[str, Any]) -> int:
         .execution_options(synchronize_session=False)
     ).one()
     set_committed_value(job, "last_event", number)
-    session.add(Event(job_id=job.id, number=number, type=type, attempt=job.attempt, data=data))
+    session.add(
+        Event(
+            job_id=job.id,
+            project_id=job.project_id,
+            number=number,
+            type=type,
+            attempt=job.attempt,
+            data=data,
+        )
+    )
     session.flush()
     return number
 

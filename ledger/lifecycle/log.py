@@ -23,6 +23,7 @@ def append_log(session: Session, hold: Hold, offset: int, log: bytes) -> int:
     rows = [
         {
             "job_id": hold.id,
+            "project_id": attempt.project_id,
             "attempt": hold.attempt,
             "offset": start,
             "bytes": len(piece),

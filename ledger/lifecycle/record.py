@@ -98,6 +98,7 @@ def _measure(session: Session, job: Job, metrics: Iterable[Measured]) -> None:
             if math.isfinite(value):  # JSON has no other numbers; the parquet file has them all
                 rows[measured.run, name, measured.step] = {
                     "job_id": job.id,
+                    "project_id": job.project_id,
                     "run": measured.run,
                     "name": name,
                     "step": measured.step,

@@ -30,7 +30,6 @@ class ApiKey(Table):
     created_at: Mapped[Born]
     expires_at: Mapped[float | None]
     revoked_at: Mapped[float | None]
-    last_used_at: Mapped[float | None]
 
 
 class IdempotencyKey(Table):

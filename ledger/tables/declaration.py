@@ -11,6 +11,8 @@ from ledger.database import clock
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 Id = Annotated[str, mapped_column(String(40), primary_key=True)]
 ProjectId = Annotated[str, mapped_column(ForeignKey("projects.id"), index=True)]
+ProjectOfJob = Annotated[str, mapped_column(ForeignKey("projects.id"))]
+"""The project again, on rows that are found by their job."""
 Born = Annotated[float, mapped_column(Double, server_default=clock())]
 """The moment of the insert."""
 

@@ -14,7 +14,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.states import JobStatus
-from ledger.tables.declaration import Born, Id, ProjectId, Table
+from ledger.tables.declaration import Born, Id, ProjectId, ProjectOfJob, Table
 
 
 class Job(Table):
@@ -94,6 +94,7 @@ class Attempt(Table):
     __tablename__ = "attempts"
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    project_id: Mapped[ProjectOfJob]
     number: Mapped[int] = mapped_column(primary_key=True)
     worker: Mapped[str] = mapped_column(String(120))
     pid: Mapped[int | None]
@@ -114,6 +115,7 @@ class Event(Table):
     __tablename__ = "events"
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    project_id: Mapped[ProjectOfJob]
     number: Mapped[int] = mapped_column(primary_key=True)
     type: Mapped[str] = mapped_column(String(16))
     """`state, phase, warning, checkpoint, log, metric`."""
@@ -126,6 +128,7 @@ class Metric(Table):
     __tablename__ = "metrics"
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    project_id: Mapped[ProjectOfJob]
     run: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(80), primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True)
@@ -140,6 +143,7 @@ class LogChunk(Table):
     __tablename__ = "log_chunks"
 
     job_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    project_id: Mapped[ProjectOfJob]
     attempt: Mapped[int] = mapped_column(primary_key=True)
     offset: Mapped[int] = mapped_column(primary_key=True)
     bytes: Mapped[int]

@@ -63,7 +63,7 @@ def _create_access() -> None:
         *required(sa.String(64), "name", "secret_sha256"),
         *required(sa.String(16), "prefix"),
         *required(JSON, "scopes"),
-        *optional(MOMENT, "expires_at", "revoked_at", "last_used_at"),
+        *optional(MOMENT, "expires_at", "revoked_at"),
         sa.UniqueConstraint("prefix", name="uq_api_keys_prefix"),
     )
     index("api_keys", "project_id")
@@ -190,7 +190,7 @@ def _create_jobs() -> None:
     op.create_index("uq_jobs_dedupe", "jobs", ["project_id", "dedupe_key"], unique=True, **WHERE_DEDUPED)
     op.create_table(
         "attempts",
-        *required(ID, "job_id"),
+        *required(ID, "job_id", "project_id"),
         *required(WHOLE, "number", "resumed_from_step", "log_bytes"),
         *required(sa.String(120), "worker"),
         *optional(WHOLE, "pid", "exit_code"),
@@ -198,31 +198,34 @@ def _create_jobs() -> None:
         *optional(MOMENT, "ended_at"),
         *optional(sa.String(24), "exit_kind"),
         points("attempts", "job_id", "jobs.id", ondelete="CASCADE"),
+        points("attempts", "project_id", "projects.id"),
         key("attempts", "job_id", "number"),
     )
     op.create_table(
         "events",
-        *required(ID, "job_id"),
+        *required(ID, "job_id", "project_id"),
         *required(WHOLE, "number", "attempt"),
         *required(sa.String(16), "type"),
         born("at"),
         *required(JSON, "data"),
         points("events", "job_id", "jobs.id", ondelete="CASCADE"),
+        points("events", "project_id", "projects.id"),
         key("events", "job_id", "number"),
     )
     op.create_table(
         "metrics",
-        *required(ID, "job_id", "run"),
+        *required(ID, "job_id", "project_id", "run"),
         *required(sa.String(80), "name"),
         *required(WHOLE, "step", "attempt"),
         *required(sa.Double(), "value"),
         *required(MOMENT, "time"),
         points("metrics", "job_id", "jobs.id", ondelete="CASCADE"),
+        points("metrics", "project_id", "projects.id"),
         key("metrics", "job_id", "run", "name", "step"),
     )
     op.create_table(
         "log_chunks",
-        *required(ID, "job_id"),
+        *required(ID, "job_id", "project_id"),
         *required(WHOLE, "attempt", "offset", "bytes"),
         *required(sa.Text(), "text"),
         sa.ForeignKeyConstraint(
@@ -231,6 +234,7 @@ def _create_jobs() -> None:
             name="fk_log_chunks_job_id_attempt_attempts",
             ondelete="CASCADE",
         ),
+        points("log_chunks", "project_id", "projects.id"),
         key("log_chunks", "job_id", "attempt", "offset"),
     )
     op.create_table(

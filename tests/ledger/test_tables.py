@@ -1,0 +1,27 @@
+"""What must be true of every table."""
+
+from ledger.tables import Table
+
+BELONGS_TO_NOBODY = {"projects", "blobs", "blob_references", "leases", "workers"}
+"""Projects themselves, bytes that projects share by their hash, and the machinery."""
+
+
+def test_every_row_carries_its_project():
+    without = {
+        name
+        for name, table in Table.metadata.tables.items()
+        if "project_id" not in table.columns or table.columns["project_id"].nullable
+    }
+
+    assert without == BELONGS_TO_NOBODY
+
+
+def test_every_constraint_has_a_name():
+    unnamed = [
+        (table.name, constraint)
+        for table in Table.metadata.tables.values()
+        for constraint in table.constraints
+        if not constraint.name
+    ]
+
+    assert unnamed == []
