@@ -57,8 +57,8 @@ class Place:
         """The command line of the science, as the host sees it."""
         return [sys.executable, "-P", "-m", "distill", verb, str(folder)]
 
-    def environment(self, folder: Path, *, training: bool) -> dict[str, str]:
-        """All that a child knows of the world: no address, no key.
+    def environment(self, folder: Path, *, training: bool, gpu: bool = False) -> dict[str, str]:
+        """All that a child knows of the world: no address, no key, and no GPU unless its job has one.
 
         The allocator keeps what it has once got: giving memory back and asking again costs a
         training step up to seven eighths of its time on a virtual machine.
@@ -70,7 +70,7 @@ class Place:
             "TMPDIR": scratch,
             "OMP_NUM_THREADS": str(self.threads),
             "MKL_NUM_THREADS": str(self.threads),
-            "CUDA_VISIBLE_DEVICES": self.device if training and self.device else "",
+            "CUDA_VISIBLE_DEVICES": self.device if gpu and self.device else "",
             "HF_HUB_OFFLINE": "1",
             "PYTHONUNBUFFERED": "1",
             **(_ALLOCATOR if training else {}),

@@ -115,13 +115,14 @@ class _Attempt:
         self._finish(verdict, code=exit_code(ending))
 
     def _start(self) -> Child:
+        gpu = self.claim.job.gpus > 0
         child = children.start(
             self.place.command("run", self.folder.path),
             folder=self.folder.path,
-            environment=self.place.environment(self.folder.path, training=True),
+            environment=self.place.environment(self.folder.path, training=True, gpu=gpu),
             sandbox=self.place.sandbox,
             log=self.folder.log,
-            gpu=self.claim.job.gpus > 0,
+            gpu=gpu,
         )
         self.lease.cut_off = child.kill
         self.folder.remember(child.pid)

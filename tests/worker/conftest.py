@@ -1,12 +1,18 @@
 """A folder as a worker stages it, and small processes that speak the protocol."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ledger.database import Sessions
+from ledger.files import Store
+from ledger.settings import Settings
 from tests.faults.stand_in.distill.words import SPEAK
+from tests.worker.bench import Bench
+from tests.worker.scripted import ready_dataset
 from worker import processes
 from worker.child import Child, start
 from worker.sandbox import Sandbox, detect, inherited
@@ -50,3 +56,24 @@ def begin(folder: Path, sandbox: Sandbox) -> Iterator[Callable[..., Child]]:
         child.kill()
         child.reap()
     assert processes.inside(folder) == []
+
+
+@pytest.fixture
+def drain() -> Iterator[tuple[int, int]]:
+    hears, says = os.pipe()
+    yield hears, says
+    os.close(hears)
+    os.close(says)
+
+
+@pytest.fixture
+def bench(
+    sessions: Sessions,
+    store: Store,
+    settings: Settings,
+    project_id: str,
+    tmp_path: Path,
+    drain: tuple[int, int],
+) -> Bench:
+    ready_dataset(sessions, store, project_id, tmp_path)
+    return Bench(sessions, store, settings, project_id, drain)

@@ -109,10 +109,10 @@ def test_the_processes_of_a_machine_share_its_cores(
     assert place(settings.model_copy(update={"concurrency": 99})).threads == 1
 
 
-def test_a_child_sees_its_gpu_alone_or_none(settings: Settings) -> None:
+def test_a_child_whose_job_has_a_gpu_sees_that_one_and_others_none(settings: Settings) -> None:
     owner = place(settings, device="GPU-5b1d")
-    assert owner.environment(Path("/f"), training=True)["CUDA_VISIBLE_DEVICES"] == "GPU-5b1d"
-    assert owner.environment(Path("/f"), training=False)["CUDA_VISIBLE_DEVICES"] == ""
+    assert owner.environment(Path("/f"), training=True, gpu=True)["CUDA_VISIBLE_DEVICES"] == "GPU-5b1d"
+    assert owner.environment(Path("/f"), training=True)["CUDA_VISIBLE_DEVICES"] == ""
     assert place(settings).environment(Path("/f"), training=True)["CUDA_VISIBLE_DEVICES"] == ""
 
 
