@@ -1,10 +1,8 @@
-"""Hostile checkpoints: each is refused with a sentence, in little memory, and nothing of it runs."""
+"""Hostile `.pt` and `.pth` files: each is refused with a sentence, and nothing of it runs."""
 
 import io
 import os
 import pickle
-import random
-import re
 import struct
 import zipfile
 from pathlib import Path
@@ -14,41 +12,19 @@ import pytest
 import torch
 from torch import nn
 
-from tests.distill.inspect.uploads import AS_IMAGE, bert_zip, cnn
+from tests.distill.inspect.uploads import cnn
 from tests.hostile.conftest import Judge
 from tests.hostile.forging import (
     Calls,
-    Write,
-    entry,
     pickled_tensor,
     rewritten,
-    safetensors,
     saved,
     torch_archive,
     view,
     writing,
     zipped,
 )
-
-REQUEST: dict[str, Any] = {
-    "command": "inspect-model",
-    "filename": "teacher.pt",
-    "architecture": "cnn",
-    "config": {"depth": 3, "width": 4},
-    "input": AS_IMAGE["input"].model_dump(),
-    "preprocessing": AS_IMAGE["preprocessing"].model_dump(),
-}
-MEMORY = 1_000_000_000
-
-
-def refused(judge: Judge, write: Write, code: str, **change: Any) -> dict[str, Any]:
-    answer = judge(write, **{**REQUEST, **change})
-    assert answer["outcome"] == "rejected", answer
-    assert answer["code"] == code, answer
-    assert len(answer["message"]) > 20
-    assert "\n" not in answer["message"]
-    assert answer["more_memory"] < MEMORY
-    return answer
+from tests.hostile.refusing import refused
 
 
 def touch(canary: Path) -> Calls:
@@ -235,117 +211,3 @@ def test_a_file_cut_short_is_refused(judge: Judge, share: float) -> None:
 @pytest.mark.parametrize("content", [b"", b"\x00", b"\xff" * 100, b"GIF89a", b"<html>not found</html>"])
 def test_what_is_no_file_of_weights_is_refused(judge: Judge, content: bytes) -> None:
     refused(judge, writing(content), "unknown_format")
-
-
-FOUR = bytes(16)
-SAFETENSORS: dict[str, bytes] = {
-    "a header of an exabyte": safetensors({}, length=2**60),
-    "a header longer than the file": safetensors({}, length=100),
-    "a header that is a list": safetensors([1]),
-    "a header that is no JSON": safetensors(b"{" + b"x" * 20),
-    "a header that is no UTF-8": safetensors(b'{"\xff\xfe": 1}'),
-    "a header nested a hundred thousand deep": safetensors(b'{"a":' * 100_000),
-    "a tensor named twice": safetensors(
-        b'{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},'
-        b'"w":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}',
-        FOUR,
-    ),
-    "tensors that overlap": safetensors({"a": entry([3], 0, 12), "b": entry([3], 4, 16)}, FOUR),
-    "a hole between tensors": safetensors({"a": entry([1], 0, 4), "b": entry([1], 12, 16)}, FOUR),
-    "bytes after the last tensor": safetensors({"a": entry([3], 0, 12)}, FOUR),
-    "fewer bytes than declared": safetensors({"a": entry([4], 0, 16)}, FOUR[:-1]),
-    "a shape of a trillion": safetensors({"a": entry([HUGE], 0, 16)}, FOUR),
-    "a shape that overflows 64 bits": safetensors({"a": entry([HUGE] * 8, 0, 16)}, FOUR),
-    "a negative side": safetensors({"a": entry([-4, -1], 0, 16)}, FOUR),
-    "a side that is a truth": safetensors({"a": entry([True, 4], 0, 16)}, FOUR),
-    "a side that is text": safetensors({"a": entry(["4"], 0, 16)}, FOUR),
-    "a side of a number with a million digits": safetensors(
-        b'{"a":{"dtype":"F32","shape":[' + b"9" * 1_000_000 + b'],"data_offsets":[0,16]}}', FOUR
-    ),
-    "no side beside a huge one": safetensors({"a": entry([0, 2**62], 0, 0)}),
-    "offsets that run backwards": safetensors({"a": entry([4], 16, 0)}, FOUR),
-    "an entry that is a number": safetensors({"a": 3}, FOUR),
-    "200,000 tensors": safetensors({str(number): entry([0], 0, 0) for number in range(200_000)}),
-}
-
-
-@pytest.mark.parametrize("kind", SAFETENSORS)
-def test_a_safetensors_file_that_lies_is_refused(judge: Judge, kind: str) -> None:
-    refused(judge, writing(SAFETENSORS[kind]), "unreadable_file", filename="teacher.safetensors")
-
-
-@pytest.mark.parametrize("dtype", ["C64", "F8_E4M3", "F4", "object"])
-def test_a_dtype_that_no_network_here_has_is_refused(judge: Judge, dtype: str) -> None:
-    refused(judge, writing(safetensors({"a": entry([4], 0, 16, dtype)}, FOUR)), "unsupported_dtype")
-
-
-def test_names_are_never_paths(judge: Judge) -> None:
-    answer = refused(
-        judge, writing(safetensors({"../../etc/x": entry([4], 0, 16)}, FOUR)), "weights_mismatch"
-    )
-    assert answer["details"]["unexpected"] == ["../../etc/x"]
-
-
-ARCHIVES: dict[str, tuple[dict[str, Any], str]] = {
-    "code that the configuration names": ({"change": {"auto_map": {"AutoModel": "x.py"}}}, "code_in_file"),
-    "a json.py of its own": ({"json__py": b"raise SystemExit"}, "code_in_file"),
-    "a library of its own": ({"torch__so": b"x"}, "code_in_file"),
-    "pickled weights alone": (
-        {"model__safetensors": None, "pytorch_model__bin": b"\x80\x02."},
-        "incomplete_archive",
-    ),
-    "no tokenizer": ({"vocab__txt": None}, "incomplete_archive"),
-    "a configuration that is no JSON": ({"config__json": b"{"}, "unreadable_file"),
-    "a configuration nested too deep": ({"config__json": b"[" * 100_000}, "unreadable_file"),
-    "a configuration of megabytes": ({"config__json": b" " * 2_000_000 + b"{}"}, "too_large"),
-    "two billion layers": ({"change": {"num_hidden_layers": 2_000_000_000}}, "configuration_invalid"),
-    "a hidden size of text": ({"change": {"hidden_size": "sixteen"}}, "configuration_invalid"),
-    "an activation of its own": ({"change": {"hidden_act": "os.system"}}, "configuration_invalid"),
-    "heads that do not divide": ({"change": {"num_attention_heads": 3}}, "configuration_invalid"),
-    "a vocabulary smaller than its tokenizer": ({"change": {"vocab_size": 2}}, "vocabulary_mismatch"),
-    "another kind of model": ({"change": {"model_type": "gpt2"}}, "unsupported_model"),
-    "another head": ({"change": {"architectures": ["BertForMaskedLM"]}}, "unsupported_model"),
-    "a tokenizer that is none": ({"tokenizer__json": b'{"model": {}}'}, "tokenizer_unreadable"),
-    "a vocabulary without its marks": ({"vocab__txt": b"a\nb"}, "tokenizer_unreadable"),
-    "weights of another network": ({"change": {"num_hidden_layers": 3}}, "weights_mismatch"),
-    "weights that lie": ({"model__safetensors": SAFETENSORS["a shape of a trillion"]}, "unreadable_file"),
-}
-
-
-@pytest.mark.parametrize("kind", ARCHIVES)
-def test_a_hugging_face_archive_that_lies_is_refused(judge: Judge, kind: str) -> None:
-    members, code = ARCHIVES[kind]
-    request = {"command": "inspect-model", "filename": "teacher.zip"}
-    answer = judge(lambda path: bert_zip(path, **members), **request)
-    assert (answer["outcome"], answer.get("code")) == ("rejected", code), answer
-    assert answer["more_memory"] < MEMORY
-
-
-def test_weights_that_unpack_to_a_hundred_megabytes_are_refused(judge: Judge) -> None:
-    bomb = bytes(100_000_000)
-    answer = judge(
-        lambda path: bert_zip(path, model__safetensors=bomb), command="inspect-model", filename="t.zip"
-    )
-    assert answer["code"] == "zip_bomb"
-
-
-def test_a_key_that_fetches_kernels_is_left_out(judge: Judge) -> None:
-    change = {"_attn_implementation_internal": "evil/kernel", "attn_implementation": "evil/kernel"}
-    answer = judge(lambda path: bert_zip(path, change=change), command="inspect-model", filename="t.zip")
-    assert answer["outcome"] == "accepted", answer
-    assert not re.search("evil", str(answer["network"]))
-
-
-@pytest.mark.parametrize("kind", ["state-dict", "safetensors"])
-def test_a_hundred_mutants_are_accepted_or_refused_and_none_crashes(judge: Judge, kind: str) -> None:
-    from safetensors.torch import save
-
-    whole = WHOLE if kind == "state-dict" else save(cnn().state_dict())
-    chance = random.Random(7)
-    for _ in range(100):
-        mutant = bytearray(whole)
-        for _ in range(chance.randint(1, 4)):
-            mutant[chance.randrange(len(mutant))] = chance.randrange(256)
-        answer = judge(writing(bytes(mutant)), **REQUEST)
-        assert answer["outcome"] in ("accepted", "rejected"), answer
-        assert answer["more_memory"] < MEMORY
