@@ -17,7 +17,12 @@ def follow(snapshots: Iterator[Job], console: Console) -> Job:
 
 
 def _bar(snapshots: Iterator[Job], console: Console) -> Job:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("", total=1.0)
         for job in snapshots:

@@ -110,7 +110,7 @@ def results(result: dict[str, Any]) -> RenderableType:
     table.add_row("latency p50, ms", *(_milliseconds(run.get("latency_ms")) for run in runs))
     verdict = _facts(
         ("distillation", str(result.get("distillation", "")).replace("_", " ")),
-        ("gain over the control", _interval(result.get("gain"))),
+        ("gain over the control", _interval(result.get("gain"), sign="+")),
         ("gap closed", _interval(result.get("gap_closed"))),
         ("retention", _interval(result.get("retention"))),
         ("agreement with the teacher", _share(result.get("agreement"))),
@@ -163,12 +163,12 @@ def _milliseconds(latency: dict[str, float] | None) -> str:
     return f"{latency['p50']:.3f}" if latency and latency.get("p50") is not None else "-"
 
 
-def _interval(figure: dict[str, Any] | None) -> str:
-    """`0.116 (0.081 to 0.152)`, or why there is none."""
+def _interval(figure: dict[str, Any] | None, *, sign: str = "") -> str:
+    """`0.116  (0.081 to 0.152)`, or why there is none."""
     if not figure:
         return "not measured"
     if figure.get("value") is None:
         return f"none: {figure.get('reason') or 'not measured'}"
     low, high = figure.get("low"), figure.get("high")
-    between = "" if low is None or high is None else f"  ({low:+.3f} to {high:+.3f})"
-    return f"{figure['value']:+.3f}{between}"
+    between = "" if low is None or high is None else f"  ({low:{sign}.3f} to {high:{sign}.3f})"
+    return f"{figure['value']:{sign}.3f}{between}"
