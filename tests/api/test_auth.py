@@ -11,6 +11,12 @@ from ledger.tables import ApiKey
 from tests.api.conftest import bearer
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What is asked here is asked of the API, not of a database."""
+    return sqlite_url
+
+
 @pytest.mark.parametrize(
     "authorization",
     [None, "", "Bearer", "Bearer ", "Bearer nonsense", f"Bearer lmb_abcdefgh_{'x' * 43}", "Basic dTpw"],

@@ -14,6 +14,13 @@ from starlette.testclient import TestClient
 from ledger.settings import Settings
 from tests.api.seeds import World
 
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What is asked here is asked of the API, not of a database."""
+    return sqlite_url
+
+
 CONTENT = b"weights" * 1000
 SHA256 = hashlib.sha256(CONTENT)
 
