@@ -66,6 +66,7 @@ def _alone(staged: Path, folder: Path, environment: dict[str, str]) -> float:
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         check=True,
     )
     return time.perf_counter() - began
