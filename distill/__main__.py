@@ -101,8 +101,12 @@ def _ending(error: Exception) -> tuple[int, Failed]:
             "memory", "the machine's memory did not suffice", "make the batch or the networks smaller"
         )
     if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in said:
-        return Exit.DISK_FULL, _resource(
-            "disk_full", "the worker's disk is full", "free space on the worker, then retry the job"
+        return Exit.DISK_FULL, Failed(
+            code="disk_full",
+            error_class="infrastructure",
+            message="the disk of the worker is full",
+            hint="free room in the worker's LIMBECK_WORK_DIR, then retry",
+            retryable=True,
         )
     return Exit.INTERNAL, Failed(
         code="internal",

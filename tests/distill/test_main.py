@@ -151,20 +151,20 @@ def test_an_error_that_nobody_foresaw_is_a_sentence_and_a_traceback_in_the_log(
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "name"),
+    ("error", "code", "name", "blamed"),
     [
-        (torch.OutOfMemoryError("CUDA out of memory"), Exit.CUDA_OUT_OF_MEMORY, "gpu_memory"),
-        (MemoryError(), Exit.FAILED, "memory"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), Exit.FAILED, "memory"),
-        (OSError(errno.ENOSPC, "No space left on device"), Exit.DISK_FULL, "disk_full"),
-        (ValueError("I/O error: No space left on device (os error 28)"), Exit.DISK_FULL, "disk_full"),
+        (torch.OutOfMemoryError("CUDA out of memory"), Exit.CUDA_OUT_OF_MEMORY, "gpu_memory", "resource"),
+        (MemoryError(), Exit.FAILED, "memory", "resource"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), Exit.FAILED, "memory", "resource"),
+        (OSError(errno.ENOSPC, "No space left"), Exit.DISK_FULL, "disk_full", "infrastructure"),
+        (ValueError("No space left on device (os error 28)"), Exit.DISK_FULL, "disk_full", "infrastructure"),
     ],
 )
-def test_a_lack_of_something_is_told_as_such(error: Exception, code: int, name: str) -> None:
+def test_a_lack_of_something_is_told_as_such(error: Exception, code: int, name: str, blamed: str) -> None:
     exit_code, event = _ending(error)
 
     assert exit_code == code
-    assert (event.code, event.error_class) == (name, "resource")
+    assert (event.code, event.error_class) == (name, blamed)
 
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["fly", "somewhere"], ["run", "/nonexistent"]])
