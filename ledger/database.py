@@ -109,6 +109,11 @@ def connect(url: str, *, pool_size: int = 20) -> Sessions:
     return Sessions(_postgresql(url, pool_size))
 
 
+_IDLE_S = 15
+"""Whoever is frozen within a transaction loses it, so that the rows it has locked come free for the
+sweep. (SQLite has no such way: a process that is stopped with the write lock in hand stops all.)"""
+
+
 def _postgresql(url: str, pool_size: int) -> Engine:
     engine = create_engine(
         url,
@@ -117,7 +122,10 @@ def _postgresql(url: str, pool_size: int) -> Engine:
         pool_pre_ping=True,
         pool_timeout=10,
         json_serializer=_dumps,
-        connect_args={"connect_timeout": 5, "options": "-c timezone=utc"},
+        connect_args={
+            "connect_timeout": 5,
+            "options": f"-c timezone=utc -c idle_in_transaction_session_timeout={_IDLE_S}s",
+        },
     )
 
     @event.listens_for(engine, "begin")

@@ -5,6 +5,9 @@ import signal
 import subprocess
 import time
 
+from sqlalchemy import text
+
+from ledger.database import connect
 from tests.faults.conftest import Yard
 from worker import processes
 from worker.sandbox import detect
@@ -85,7 +88,7 @@ def test_a_supervisor_frozen_past_its_lease_writes_nothing_and_its_process_dies(
     supervisor = yard.supervisor(worker, job_id)
     leader = yard.attempts(job_id)[0].pid
     assert leader is not None
-    os.kill(supervisor, signal.SIGSTOP)
+    yard.freeze(supervisor)
     yard.until_status(job_id, "queued", beat=True)
     before = [(event.number, event.type) for event in yard.events(job_id)]
     assert processes.start_time(leader) is not None, "the process runs on, and talks to a frozen supervisor"
@@ -128,3 +131,10 @@ def test_a_worker_says_that_it_is_there_and_that_it_goes(yard: Yard) -> None:
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=30) == 0
     assert yard.workers() == []
+
+
+def test_postgresql_ends_the_transaction_of_a_frozen_process_and_frees_its_rows(postgresql_url: str) -> None:
+    sessions = connect(postgresql_url)
+    with sessions.reading() as session:
+        assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "15s"
+    sessions.dispose()
