@@ -82,6 +82,13 @@ class Home:
             raise LimbeckError(f"{folder} belongs to somebody else; choose a --home with a shorter path")
         return folder / "broker.sock"
 
+    def remove_socket(self) -> None:
+        """Once the broker is gone, nothing of it stays, the short folder included."""
+        socket = self.socket()
+        socket.unlink(missing_ok=True)
+        if socket.parent != self.path:
+            socket.parent.rmdir()
+
     def lock(self) -> int:
         """A descriptor that holds the home for as long as any process has it open.
 

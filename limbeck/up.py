@@ -58,6 +58,7 @@ def up(path: Path, port: int, *, ready: Ready) -> None:
         finally:
             home.fall_silent()
             service.stop()
+            home.remove_socket()
 
 
 class Service:

@@ -11,8 +11,8 @@ from tests.acceptance.topology import Topology, grace_s
 
 TEACHER = {
     "architecture": "cnn",
-    "config": {"depth": 2, "width": 8},
-    "training": {"epochs": 3, "batch_size": 64, "optimizer": {"kind": "adamw", "learning_rate": 5e-3}},
+    "config": {"depth": 4, "width": 16},
+    "training": {"epochs": 6, "batch_size": 64, "optimizer": {"kind": "adamw", "learning_rate": 5e-3}},
 }
 JOB = {
     "version": 1,
@@ -26,7 +26,7 @@ JOB = {
         {"kind": "soft_target", "weight": 0.9, "temperature": 4.0},
         {"kind": "hard_target", "weight": 0.1},
     ],
-    "training": {"epochs": 8, "batch_size": 64, "optimizer": {"kind": "adamw", "learning_rate": 5e-3}},
+    "training": {"epochs": 20, "batch_size": 64, "optimizer": {"kind": "adamw", "learning_rate": 5e-3}},
 }
 WITHIN_S = 100.0
 
