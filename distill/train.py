@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from distill.batches import Order, View
 from distill.checkpoint import State
-from distill.config.training import AdamW, Training
+from distill.config.training import Training
 from distill.losses.terms import Term, gradient_shares
+from distill.optimizer import Optimizer
 from distill.preprocess import Inputs
 from distill.schedule import rate_at
 
@@ -99,7 +100,7 @@ class Learner:
 
     def __init__(self, module: nn.Module, training: Training) -> None:
         self.module = module
-        self.optimizer = optimizer_for(module, training)
+        self.optimizer = Optimizer(module, training.optimizer)
         self.step = 0
         self.best_step = 0
         self.best_accuracy = -1.0
@@ -134,7 +135,6 @@ class Learner:
 
     def state(self) -> State:
         """Everything that `restore` needs for the same next step, bit for bit."""
-        optimizer = self.optimizer.state_dict()
         state = State(
             facts={
                 "step": self.step,
@@ -142,13 +142,11 @@ class Learner:
                 "best_accuracy": self.best_accuracy,
                 "epochs_without_better": self.epochs_without_better,
                 "last_accuracy": self.last_accuracy,
-                "groups": optimizer["param_groups"],
             }
         )
         state.tensors.update({f"weights/{name}": tensor for name, tensor in self.module.state_dict().items()})
         state.tensors.update({f"best/{name}": tensor for name, tensor in self.best_weights.items()})
-        for number, slots in optimizer["state"].items():
-            state.tensors.update({f"optimizer/{number}/{name}": tensor for name, tensor in slots.items()})
+        state.tensors.update({f"optimizer/{name}": tensor for name, tensor in self.optimizer.state().items()})
         state.tensors["random/cpu"] = torch.get_rng_state()
         if next(self.module.parameters()).is_cuda:
             state.tensors["random/cuda"] = torch.cuda.get_rng_state()
@@ -163,32 +161,11 @@ class Learner:
         self.module.load_state_dict(state.group("weights"))
         device = next(self.module.parameters()).device
         self.best_weights = {name: tensor.to(device) for name, tensor in state.group("best").items()}
-        slots: dict[int, dict[str, Any]] = {}
-        for key, tensor in state.group("optimizer").items():
-            number, name = key.split("/", 1)
-            slots.setdefault(int(number), {})[name] = tensor
-        self.optimizer.load_state_dict({"state": slots, "param_groups": facts["groups"]})
+        self.optimizer.restore(state.group("optimizer"))
         random = state.group("random")
         torch.set_rng_state(random["cpu"])
         if "cuda" in random and torch.cuda.is_available():
             torch.cuda.set_rng_state(random["cuda"])
-
-
-def optimizer_for(module: nn.Module, training: Training) -> torch.optim.Optimizer:
-    """The optimizer of the job document, its update fused into one kernel."""
-    section = training.optimizer
-    if isinstance(section, AdamW):
-        return torch.optim.AdamW(
-            module.parameters(), lr=section.learning_rate, weight_decay=section.weight_decay, fused=True
-        )
-    return torch.optim.SGD(
-        module.parameters(),
-        lr=section.learning_rate,
-        momentum=section.momentum,
-        nesterov=section.nesterov,
-        weight_decay=section.weight_decay,
-        fused=True,
-    )
 
 
 def train(lesson: Lesson, learner: Learner) -> Iterator[Step]:
@@ -207,13 +184,11 @@ def train(lesson: Lesson, learner: Learner) -> Iterator[Step]:
         total = torch.stack([term.weight * losses[term.kind] for term in lesson.terms]).sum()
         shares = gradient_shares(losses, lesson.terms, student_logits) if lesson.shares_at(number) else {}
 
-        learner.optimizer.zero_grad(set_to_none=True)
+        learner.module.zero_grad()
         torch.autograd.backward(total)
         if lesson.training.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(learner.module.parameters(), lesson.training.max_grad_norm)
-        for group in learner.optimizer.param_groups:
-            group["lr"] = rate
-        learner.optimizer.step()
+        learner.optimizer.step(rate)
         learner.step = number
 
         accuracy = None
