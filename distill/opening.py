@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from distill.admission import admit
 from distill.batches import View
 from distill.config.folder import RunJob
 from distill.config.job import JobDocument, TeacherToTrain
-from distill.config.networks import Dataset, Input, Network, Preprocessing
+from distill.config.networks import Dataset, Network, Preprocessing
 from distill.data import open_split
 from distill.labels import with_fewer_labels
 from distill.memory import available_bytes
@@ -23,10 +21,11 @@ from distill.models import build, load_network
 from distill.preprocess import Preprocessor, measured_on, view
 from distill.rejection import Rejected
 from distill.train import FrozenTeacher
+from distill.trial import Warn, try_network, try_teacher
 
-Warn = Callable[[str, str], None]
 LEARNING_FACTS = {"task", "teacher", "dataset", "labels", "student", "losses", "training"}
-EXAMPLES_TO_TRY = 512
+CHECKPOINT_LAYOUT = 2
+"""Raised where a checkpoint is written differently: an older one is then not read."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,7 @@ class Opened:
 def fingerprint(request: RunJob) -> str:
     """What a checkpoint must agree with to go on: everything that learning depends on."""
     facts = [
+        CHECKPOINT_LAYOUT,
         request.document.model_dump(mode="json", include=LEARNING_FACTS),
         request.teacher and request.teacher.files,
         {name: split.sha256 for name, split in request.dataset.splits.items()},
@@ -121,13 +121,15 @@ def open_job(request: RunJob, folder: Path, warn: Warn) -> Opened:
         uploaded_teacher=uploaded,
         teacher_order=order,
     )
-    _try(opened.fresh(student, seed=0), everything, student, "student", document.training.batch_size)
+    try_network(
+        opened.fresh(student, seed=0), everything, student, "student", batch_size=document.training.batch_size
+    )
     if isinstance(document.teacher, TeacherToTrain):
         batch_size = document.teacher.train.training.batch_size
-        _try(opened.fresh(teacher, seed=0), everything, teacher, "teacher", batch_size)
+        try_network(opened.fresh(teacher, seed=0), everything, teacher, "teacher", batch_size=batch_size)
     else:
         assert uploaded is not None
-        _try_teacher(uploaded, teacher, opened, warn)
+        try_teacher(uploaded, validation, teacher, warn)
     return opened
 
 
@@ -164,65 +166,3 @@ def _record(
         input=dataset.input,
         preprocessing=preprocessing,
     )
-
-
-def _try_teacher(teacher: FrozenTeacher, network: Network, opened: "Opened", warn: Warn) -> None:
-    """Refuse a teacher that answers in probabilities; warn of one that knows nothing here."""
-    logits = _try(teacher, opened.validation, network, "teacher")
-    if _are_probabilities(logits):
-        raise Rejected(
-            "teacher_outputs_probabilities",
-            "user",
-            "the teacher's outputs are probabilities, not logits",
-            "register the network without its last softmax",
-            {"pointer": "/teacher"},
-        )
-    rows = opened.validation.labeled_rows()[:EXAMPLES_TO_TRY]
-    inputs, labels = opened.validation.batch(rows)
-    accuracy = float((teacher(inputs).argmax(dim=-1) == labels).float().mean())
-    chance = 1 / network.num_outputs
-    if accuracy <= chance + 2 * sqrt(chance * (1 - chance) / len(rows)):
-        warn(
-            "teacher_near_chance",
-            f"the teacher is right on {accuracy:.0%} of {len(rows)} validation examples, about as a guess "
-            f"among {network.num_outputs} classes would be: check its labels and its preprocessing",
-        )
-
-
-def _are_probabilities(logits: Tensor) -> bool:
-    """Whether rows are a softmax already, or its logarithm."""
-    for rows in (logits.double(), logits.double().exp()):
-        sums = rows.sum(dim=-1)
-        if bool((rows >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
-            return True
-    return False
-
-
-def _try(module: nn.Module, view: View, network: Network, who: str, batch_size: int = 2) -> Tensor:
-    """Logits of one or two examples, to see that the network takes them, and so few at once."""
-    inputs, _ = view.batch(torch.arange(min(2, batch_size)) % len(view))
-    try:
-        with torch.inference_mode():
-            logits: Tensor = module(inputs)
-    except (RuntimeError, ValueError, IndexError) as error:
-        raise Rejected(
-            "input_does_not_fit",
-            "user",
-            f"the {who} does not take inputs of shape {_shape(network.input)}: {str(error).splitlines()[0]}",
-            f"change the {who}'s architecture or its preprocessing",
-            {"pointer": f"/{who}"},
-        ) from error
-    if logits.shape[1:] != (network.num_outputs,):
-        raise Rejected(
-            "outputs_do_not_fit",
-            "user",
-            f"the {who} gives outputs of shape {list(logits.shape[1:])}, not one for each of "
-            f"{network.num_outputs} classes",
-            None,
-            {"pointer": f"/{who}"},
-        )
-    return logits
-
-
-def _shape(input: Input) -> str:
-    return " x ".join(map(str, input.shape))
