@@ -11,7 +11,7 @@ from distill.config.job import JobDocument, NetworkToBuild, TeacherToTrain
 from distill.config.networks import Dataset, Input, Network, Preprocessing
 from distill.config.training import Training
 from distill.footprint import Footprint, training_footprint
-from distill.preprocess import view
+from distill.preprocess import require_room_to_crop, view
 from distill.rejection import Rejected
 
 
@@ -106,13 +106,14 @@ def require_same_view(teacher: Network, dataset: Dataset) -> None:
     """The dataset, through the teacher's preprocessing, must be what the teacher takes.
 
     Raises:
-        Rejected: `input_mismatch`, with both shapes.
+        Rejected: `input_mismatch`, with both shapes, or `preprocessing_invalid`.
     """
     if teacher.input.kind == dataset.input.kind == "text":
         return
     takes = view(teacher.input, teacher.preprocessing)
     gets = view(dataset.input, teacher.preprocessing)
     if (takes.kind, takes.shape) == (gets.kind, gets.shape):
+        require_room_to_crop(dataset.input, teacher.preprocessing, "/dataset")
         return
     raise Rejected(
         "input_mismatch",

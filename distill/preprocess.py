@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from distill.config.networks import Input, Preprocessing
+from distill.rejection import Rejected
 
 Inputs = Tensor | dict[str, Tensor]
 
@@ -34,7 +35,7 @@ class Preprocessor:
             raise ValueError("text needs a tokenizer")
         tokenizer = Tokenizer.from_file(str(tokenizer_path))
         tokenizer.enable_truncation(max_length=preprocessing.max_length or 128)
-        pad = tokenizer.token_to_id("[PAD]") or 0
+        pad = _padding(tokenizer)
         tokenizer.enable_padding(pad_id=pad, pad_token=tokenizer.id_to_token(pad) or "[PAD]")
         return cls(preprocessing, input, tokenizer)
 
@@ -44,9 +45,10 @@ class Preprocessor:
             return self._image(batch) if self.input.kind == "image" else self._normalized(batch.float())
         assert self.tokenizer is not None
         encodings = self.tokenizer.encode_batch(list(batch))
-        return {
-            "input_ids": torch.tensor([encoding.ids for encoding in encodings]),
-            "attention_mask": torch.tensor([encoding.attention_mask for encoding in encodings]),
+        pad = _padding(self.tokenizer)
+        return {  # a text without any token is one padding that is seen
+            "input_ids": torch.tensor([encoding.ids or [pad] for encoding in encodings]),
+            "attention_mask": torch.tensor([[1, *encoding.attention_mask[1:]] for encoding in encodings]),
         }
 
     def _image(self, images: Tensor) -> Tensor:
@@ -75,6 +77,10 @@ class Preprocessor:
         return values
 
 
+def _padding(tokenizer: Tokenizer) -> int:
+    return tokenizer.token_to_id("[PAD]") or 0
+
+
 def view(input: Input, preprocessing: Preprocessing) -> Input:
     """The input as the first layer sees it: float32, after resize and crop; or token ids."""
     if input.kind == "text":
@@ -83,6 +89,29 @@ def view(input: Input, preprocessing: Preprocessing) -> Input:
     if input.kind == "image":
         shape[1:] = preprocessing.crop or preprocessing.resize or shape[1:]
     return Input(kind=input.kind, shape=shape, dtype="float32")
+
+
+def require_room_to_crop(input: Input, preprocessing: Preprocessing, pointer: str) -> None:
+    """Refuse to cut a picture out of a smaller one.
+
+    Raises:
+        Rejected: `preprocessing_invalid`.
+    """
+    if input.kind != "image" or preprocessing.crop is None:
+        return
+    sides = preprocessing.resize or input.shape[1:]
+    if any(wanted > side for wanted, side in zip(preprocessing.crop, sides, strict=True)):
+        raise Rejected(
+            "preprocessing_invalid",
+            "user",
+            f"preprocessing.crop cuts {_sides(preprocessing.crop)} out of images of {_sides(sides)}",
+            "make the crop smaller, or resize the images to at least its size first",
+            {"pointer": pointer},
+        )
+
+
+def _sides(sides: list[int]) -> str:
+    return " x ".join(map(str, sides))
 
 
 def measured_on(inputs: Tensor, input: Input) -> Preprocessing:

@@ -107,7 +107,7 @@ def _tokens(student: Student, texts: list[str]) -> dict[str, Tensor]:
     pad = tokenizer.token_to_id("[PAD]") or 0
     tokenizer.enable_padding(pad_id=pad, pad_token=tokenizer.id_to_token(pad) or "[PAD]")
     encodings = tokenizer.encode_batch(texts)
-    return {
-        "input_ids": torch.tensor([encoding.ids for encoding in encodings]),
-        "attention_mask": torch.tensor([encoding.attention_mask for encoding in encodings]),
+    return {  # a text without any token is one padding that is seen
+        "input_ids": torch.tensor([encoding.ids or [pad] for encoding in encodings]),
+        "attention_mask": torch.tensor([[1, *encoding.attention_mask[1:]] for encoding in encodings]),
     }

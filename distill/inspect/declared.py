@@ -3,6 +3,7 @@
 from typing import Any
 
 from pydantic import ValidationError
+from tokenizers import Tokenizer
 
 from distill import models
 from distill.config.architectures import ARCHITECTURES
@@ -12,6 +13,7 @@ from distill.config.job import Task
 from distill.config.networks import Input, Preprocessing
 from distill.inspect.huggingface_zip import HuggingFaceUpload
 from distill.inspect.tensors import Shapes
+from distill.preprocess import require_room_to_crop
 from distill.rejection import Rejected
 
 LAST_LAYER = {"cnn": "classifier.weight", "resnet": "fc.weight", "huggingface": "classifier.weight"}
@@ -94,9 +96,11 @@ def preprocessing_of(
 ) -> Preprocessing:
     """How examples were turned into what the first layer sees. A wrong guess ruins every figure unseen."""
     if huggingface is not None:
+        _require_room_for_text(input.shape[0], huggingface.tokenizer)
         return Preprocessing(max_length=input.shape[0])
     if request.preprocessing is not None:
         _require_channels(request.preprocessing, input)
+        require_room_to_crop(input, request.preprocessing, "/preprocessing/crop")
         return request.preprocessing
     if input.kind == "tabular":
         return Preprocessing()
@@ -169,3 +173,24 @@ def _require_channels(preprocessing: Preprocessing, input: Input) -> None:
                 "give one for each, or one for all",
                 {"pointer": f"/preprocessing/{name}"},
             )
+    if preprocessing.channel_order == "bgr" and (input.kind != "image" or input.shape[0] != 3):
+        raise Rejected(
+            "preprocessing_invalid",
+            "user",
+            f"preprocessing.channel_order is bgr; the input is {input.kind} with {input.shape[0]} "
+            f"{'channels' if input.kind == 'image' else 'features'}",
+            "leave it out: it is for images with 3 channels",
+            {"pointer": "/preprocessing/channel_order"},
+        )
+
+
+def _require_room_for_text(max_length: int, tokenizer: Tokenizer) -> None:
+    added = tokenizer.num_special_tokens_to_add(is_pair=False)
+    if max_length <= added:
+        raise Rejected(
+            "preprocessing_invalid",
+            "user",
+            f"preprocessing.max_length is {max_length}; the tokenizer adds {added} tokens to each text",
+            f"give at least {added + 1}",
+            {"pointer": "/preprocessing/max_length"},
+        )
