@@ -16,7 +16,6 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import BertProcessing
-from transformers import BertConfig
 
 from distill import archives
 from distill.config.architectures import HuggingFace
@@ -158,6 +157,8 @@ def _shape(raw: dict[str, Any]) -> dict[str, Any]:
 
     Every other key could name code, and is left out.
     """
+    from transformers import BertConfig  # takes a second, which other uploads need not wait
+
     known = {key: raw[key] for key in HuggingFace.model_fields if key in raw}
     defaults = BertConfig().to_dict()
     return {key: known.get(key, defaults.get(key)) for key in HuggingFace.model_fields}

@@ -1,29 +1,38 @@
 """`builtin: digits`: 1,797 handwritten digits of 8x8 pixels, which ship with scikit-learn."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from distill.config.folder import InspectDataset
-from distill.data.examples import Examples
+from distill.data.examples import Array, Examples
 from distill.rejection import Rejected
 
 
 def read(path: Path | None, request: InspectDataset) -> Examples:
     """Images uint8 (1, 8, 8), 0..255; or 64 features 0..16 for tabular classification."""
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    labels = [str(label) for label in digits.target]
+    table = _table()
+    features = table[:, :-1]
+    labels = [str(int(label)) for label in table[:, -1]]
     rows = np.arange(len(labels))
     if request.task == "image-classification":
-        pixels = np.round(digits.images * 255 / 16).astype(np.uint8)[:, None]
-        return Examples("image", pixels, labels, rows)
+        pixels = np.round(features * 255 / 16).astype(np.uint8)
+        return Examples("image", pixels.reshape(-1, 1, 8, 8), labels, rows)
     if request.task == "tabular-classification":
-        return Examples("tabular", digits.data.astype(np.float32), labels, rows)
+        return Examples("tabular", features.astype(np.float32), labels, rows)
     raise Rejected(
         "task_mismatch",
         "user",
         "the built-in dataset 'digits' holds images, not text",
         "use the task image-classification or tabular-classification",
     )
+
+
+def _table() -> Array:
+    """One row a digit: 64 pixels and the label. Read from its file, since scikit-learn takes seconds to
+    import."""
+    scikit_learn = find_spec("sklearn")
+    assert scikit_learn is not None
+    assert scikit_learn.origin is not None
+    return np.loadtxt(Path(scikit_learn.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
