@@ -136,9 +136,12 @@ class Attempt:
                 learner.restore(self._interrupted.take("learner"))
             self._interrupted = None
             self._follow(phase, lesson, learner)
+            weights = learner.chosen_weights()
+            if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+                raise _diverged(lesson.run, "a weight", learner.step)
             assert learner.last_accuracy is not None
             trained = Trained(
-                weights=learner.chosen_weights(),
+                weights=weights,
                 steps=learner.step,
                 chosen_step=learner.best_step if learner.best_weights else learner.step,
                 validation_accuracy=learner.last_accuracy,
@@ -183,7 +186,7 @@ class Attempt:
         validations = every_nth(lesson.epoch(lesson.steps) + 1)
         for (step, at), (total, *parts) in zip(self._pending, figures, strict=True):
             if not math.isfinite(total):
-                raise _diverged(lesson, step.number)
+                raise _diverged(lesson.run, "the loss", step.number)
             values = {"train.loss.total": total, "learning_rate": step.learning_rate}
             for term, value in zip(lesson.terms, parts, strict=True):
                 values[f"train.loss.{term.kind}"] = value
@@ -256,10 +259,10 @@ class Attempt:
             self._checkpoints.pop(0).unlink(missing_ok=True)
 
 
-def _diverged(lesson: Lesson, step: int) -> Rejected:
+def _diverged(run: str, what: str, step: int) -> Rejected:
     return Rejected(
         "training_diverged",
         "user",
-        f"the loss of the run '{lesson.run}' was no finite number after update {step}",
+        f"{what} of the run '{run}' was no finite number after update {step}",
         "lower the learning rate, or set training.max_grad_norm",
     )

@@ -15,10 +15,10 @@ def with_fewer_labels(view: View, labels: Labels) -> tuple[View, Tensor]:
     labeled = view.labeled_rows()
     if labels.count is None and labels.fraction is None:
         return view, labeled
-    count = labels.count or max(1, round((labels.fraction or 1) * len(labeled)))
     sizes_of_all = view.labels[labeled].bincount()
     classes = sizes_of_all.nonzero().flatten()
     sizes = sizes_of_all[classes]
+    count = labels.count or max(len(classes), round((labels.fraction or 1) * len(labeled)))
     if count < len(classes):
         raise Rejected(
             "too_few_labels",

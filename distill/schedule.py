@@ -4,14 +4,13 @@ from math import cos, pi
 
 from distill.config.training import Cosine, StepDecay, Training
 
-DEFAULT_EPOCHS = 20
-
 
 def steps_of(training: Training, examples: int) -> int:
     """Updates of a run that sees `examples` an epoch. Every batch is full."""
     if training.steps is not None:
         return training.steps
-    return max(1, -(-(training.epochs or DEFAULT_EPOCHS) * examples // training.batch_size))
+    assert training.epochs is not None
+    return -(-training.epochs * examples // training.batch_size)
 
 
 def rate_at(training: Training, step: int, total_steps: int) -> float:

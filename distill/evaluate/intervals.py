@@ -80,7 +80,7 @@ def verdict(gain: dict[str, float]) -> str:
 
 def _retention(sample: Resampled) -> dict[str, Any]:
     if (sample.teacher == 0).any():
-        return _nothing("the teacher is right on next to nothing")
+        return _nothing("the teacher is right on so few test examples that a share of it is noise")
     return interval(sample.student / sample.teacher)
 
 

@@ -15,6 +15,7 @@ from distill.evaluate.cost import latencies, macs
 from distill.evaluate.figures import figures
 from distill.models import load_network, parameters
 from distill.preprocess import Inputs
+from distill.rejection import Rejected
 
 CHUNK = 256
 
@@ -48,7 +49,11 @@ def measure(
     latency: Latency,
     heed: Callable[[], None],
 ) -> dict[str, Measured]:
-    """Load each file afresh and measure it: what it answers, what it costs."""
+    """Load each file afresh and measure it: what it answers, what it costs.
+
+    Raises:
+        Rejected: `outputs_not_finite`.
+    """
     modules = {run: load_network(file.network, file.folder) for run, file in files.items()}
     times = latencies(modules, _first(view, latency.batch_size), latency)
     one = _first(view, 1)
@@ -66,6 +71,13 @@ def measure(
             "sha256": file.network.files[file.weights],
         }
         logits = logits_on(module.to(view.device), view, heed)
+        if not bool(torch.isfinite(logits).all()):
+            raise Rejected(
+                "outputs_not_finite",
+                "user",
+                f"the {run} answers some test examples with NaN or infinity",
+                "lower the learning rate; of an uploaded teacher, check the preprocessing",
+            )
         if file.order is not None:
             logits = logits[:, file.order]
         result[run] = Measured(logits, figures(logits[labeled], view.labels[labeled], names) | cost)

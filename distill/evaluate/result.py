@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -97,6 +98,9 @@ def _description(student: Measured, network: Network) -> dict[str, Any]:
             }
         ],
         "preprocessing": network.preprocessing.model_dump(mode="json"),
+        "opset": None,
+        "runtime": f"torch {torch.__version__}",
+        "calibration": None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor
@@ -69,7 +70,8 @@ def terms(sections: Sequence[LossSection]) -> tuple[Term, ...]:
 def gradient_shares(losses: dict[str, Tensor], terms: Sequence[Term], logits_BC: Tensor) -> dict[str, float]:
     """How much of the gradient each weighted term gives, by its norm; the shares add up to 1.
 
-    Taken at the student's logits, through which every term acts: no pass through the network.
+    Taken at the student's logits, through which every term acts: no pass through the network. Empty
+    where there is no gradient, or no finite one.
     """
     norms = {
         term.kind: term.weight
@@ -78,4 +80,4 @@ def gradient_shares(losses: dict[str, Tensor], terms: Sequence[Term], logits_BC:
         if term.weight > 0
     }
     total = sum(norms.values())
-    return {kind: norm / total for kind, norm in norms.items()} if total > 0 else {}
+    return {kind: norm / total for kind, norm in norms.items()} if 0 < total < inf else {}
