@@ -6,11 +6,9 @@ import traceback
 from pathlib import Path
 
 import structlog
-import torch
 from pydantic import TypeAdapter, ValidationError
 
-from distill.attempt import StopAsked
-from distill.channel import Events, StopLine
+from distill.channel import Events, StopAsked, StopLine
 from distill.config.events import Failed, Stopped
 from distill.config.folder import REQUEST, Exit, InspectDataset, InspectModel, PlanJob, Request, RunJob
 from distill.rejection import Rejected
@@ -71,6 +69,8 @@ def _log_to_standard_error() -> None:
 def _serve(request: Request, folder: Path, events: Events, stop: StopLine) -> None:
     """Each request imports what it needs and no more, so that it starts soon."""
     if isinstance(request, RunJob):
+        import torch
+
         from distill.recipe import run_job
 
         torch.set_num_threads(request.threads)
@@ -92,7 +92,7 @@ def _serve(request: Request, folder: Path, events: Events, stop: StopLine) -> No
 def _ending(error: Exception) -> tuple[int, Failed]:
     """The exit code and the last event of an error that nobody foresaw."""
     said = str(error)
-    if isinstance(error, torch.OutOfMemoryError):
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which not every request has imported
         return Exit.CUDA_OUT_OF_MEMORY, _resource(
             "gpu_memory", "the GPU's memory did not suffice", "make the batch or the networks smaller"
         )

@@ -12,7 +12,7 @@ import structlog
 import torch
 from torch import Tensor
 
-from distill.channel import Events, StopLine, Wish
+from distill.channel import Events, StopAsked, StopLine
 from distill.checkpoint import CheckpointUnreadable, State, read_checkpoint, write_checkpoint
 from distill.config.events import CheckpointWritten, Measured, Phase, PhaseChanged, Warned
 from distill.history import History, every_nth
@@ -30,14 +30,6 @@ IGNORED_BELOW = 0.01
 IGNORED_FOR = 5
 """Measurements in a row below `IGNORED_BELOW` after which a term counts as ignored."""
 KEPT_CHECKPOINTS = 2
-
-
-class StopAsked(Exception):
-    """The supervisor wished to stop, and everything worth keeping is on disk."""
-
-    def __init__(self, wish: Wish) -> None:
-        super().__init__(wish)
-        self.wish: Wish = wish
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distill.data import SplitData
+from distill.data.opened import SplitData
 from distill.preprocess import Inputs, Preprocessor
 
 RESIDENT_BYTES = 4 * 2**30

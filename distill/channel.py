@@ -12,6 +12,14 @@ from distill.config.folder import EVENTS_FD, Exit
 Wish = Literal["cancel", "pause", "drain"]
 
 
+class StopAsked(Exception):
+    """The supervisor wished to stop, and everything worth keeping is on disk."""
+
+    def __init__(self, wish: Wish) -> None:
+        super().__init__(wish)
+        self.wish: Wish = wish
+
+
 class Events:
     """Writes events, one JSON object a line, to the descriptor that the environment names, or to
     standard output."""

@@ -10,8 +10,8 @@ from distill.attempt import Attempt
 from distill.batches import View
 from distill.config.events import ArtifactWritten, Finished
 from distill.config.networks import Network
-from distill.data import open_split
 from distill.data.canonical import file_sha256
+from distill.data.opened import open_split
 from distill.environment import environment
 from distill.evaluate.measure import NetworkFile, measure
 from distill.evaluate.result import comparison, failed_export, updates_to_control, verified_export

@@ -14,7 +14,7 @@ from distill.batches import View
 from distill.config.folder import RunJob
 from distill.config.job import JobDocument, TeacherToTrain
 from distill.config.networks import Dataset, Network, Preprocessing
-from distill.data import open_split
+from distill.data.opened import open_split
 from distill.labels import with_fewer_labels
 from distill.memory import available_bytes
 from distill.models import build, load_network

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from distill.data import SplitData
+from distill.data.opened import SplitData
 
 
 def write_predictions(path: Path, split: SplitData, logits: Mapping[str, Tensor]) -> None:

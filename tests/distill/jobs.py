@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from distill.attempt import StopAsked
+from distill.channel import StopAsked
 from distill.config.events import Event, PhaseChanged
 from tests.distill.folders import Heard, Stop, run
 

@@ -72,7 +72,7 @@ def test_with_few_labels_the_teachers_word_helps(job: Job) -> None:
 
 
 def test_the_labels_that_were_seen_are_recorded_at_least_one_a_class(job: Job, digits: Inspected) -> None:
-    from distill.data import open_split
+    from distill.data.opened import open_split
 
     train = open_split(digits.splits, digits.dataset.splits["train"], digits.dataset)
     label_of_row = dict(zip(train.rows.tolist(), train.labels.tolist(), strict=True))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from distill.attempt import StopAsked
+from distill.channel import StopAsked
 from distill.checkpoint import State, read_checkpoint
 from distill.config.events import CheckpointWritten, Event, Measured, PhaseChanged
 from tests.distill.conftest import Inspected

@@ -5,7 +5,7 @@ from typing import Any
 
 from distill.config.events import DatasetInspected, Event
 from distill.config.folder import InspectDataset
-from distill.data import SplitData, open_split
+from distill.data.opened import SplitData, open_split
 from distill.inspect.dataset import inspect_dataset
 
 
