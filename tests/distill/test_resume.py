@@ -108,23 +108,6 @@ def test_the_events_of_a_resumed_job_repeat_no_figure_with_another_value(
     assert rows(broken) == rows(unbroken)
 
 
-def test_student_and_control_begin_with_the_same_weights(tmp_path: Path, digits: Inspected) -> None:
-    tiny = DOCUMENT | {
-        "training": {"steps": 1, "batch_size": 8, "optimizer": {"kind": "adamw", "learning_rate": 1e-30}}
-    }
-    stop = Stop()
-    heard = StopsBeforeTheEvaluation(stop)
-    place = stage(tmp_path / "job", tiny, digits.dataset, digits.splits)
-    with pytest.raises(StopAsked):
-        run(place, stop=stop, heard=heard)
-
-    last = read_checkpoint(place / of_kind(heard, CheckpointWritten)[-1].path)
-
-    student, control = last.group("finished/student"), last.group("finished/control")
-    assert student["classifier.weight"].equal(control["classifier.weight"])
-    assert student["blocks.0.conv.weight"].equal(control["blocks.0.conv.weight"])
-
-
 def test_a_checkpoint_of_another_job_is_not_used(tmp_path: Path, digits: Inspected) -> None:
     first = Stop()
     heard = StopsBeforeTheEvaluation(first)
