@@ -1,12 +1,21 @@
 """What the first layer sees of a stored example."""
 
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from distill.config.networks import Input, Preprocessing
-from distill.preprocess import Preprocessor, measured_on, view
+from distill.config.networks import Input, Network, Preprocessing
+from distill.export import standalone
+from distill.preprocess import Preprocessor, measured_on, require_room_to_crop, view
+from distill.rejection import Rejected
 
 PICTURE = Input(kind="image", shape=[3, 4, 6], dtype="uint8")
 TABLE = Input(kind="tabular", shape=[2], dtype="float32")
@@ -70,3 +79,74 @@ def test_text_is_cut_at_its_length_and_padded_to_the_longest_of_the_batch(tmp_pa
     assert isinstance(seen, dict)
     assert seen["input_ids"].tolist() == [[1, 0, 0], [1, 2, 1]]
     assert seen["attention_mask"].tolist() == [[1, 0, 0], [1, 1, 1]]
+
+
+def test_a_text_without_any_token_is_one_padding_that_is_seen(tmp_path) -> None:
+    tokenizer = Tokenizer(WordLevel({"[PAD]": 0, "a": 1}, unk_token="[PAD]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    text = Input(kind="text", shape=[9], dtype="int64")
+    preprocessor = Preprocessor.of(Preprocessing(max_length=3), text, tmp_path / "tokenizer.json")
+    alone, beside = preprocessor(["", " "]), preprocessor(["", "a a"])
+    assert isinstance(alone, dict)
+    assert isinstance(beside, dict)
+    assert (alone["input_ids"].tolist(), alone["attention_mask"].tolist()) == ([[0], [0]], [[1], [1]])
+    assert beside["attention_mask"].tolist() == [[1, 0], [1, 1]]
+
+
+sides = st.lists(st.integers(1, 9), min_size=2, max_size=2)
+numbers = st.lists(st.floats(-2, 2, width=32), min_size=3, max_size=3)
+
+
+@given(
+    shape=sides,
+    dtype=st.sampled_from([torch.uint8, torch.float32]),
+    resize=sides | st.none(),
+    share=st.floats(0.1, 1) | st.none(),
+    order=st.sampled_from(["rgb", "bgr"]),
+    scale=st.floats(1e-3, 10),
+    mean=numbers | st.just([]) | st.just([0.5]),
+    std=numbers | st.just([]) | st.just([0.5]),
+)
+def test_load_py_shows_a_student_the_very_view_that_it_learned_from(
+    shape: list[int],
+    dtype: torch.dtype,
+    resize: list[int] | None,
+    share: float | None,
+    order: Any,
+    scale: float,
+    mean: list[float],
+    std: list[float],
+) -> None:
+    crop = share and [max(1, int(share * side)) for side in resize or shape]
+    steps = Preprocessing(
+        resize=resize, crop=crop, channel_order=order, scale=scale, mean=mean, std=[abs(s) + 0.1 for s in std]
+    )
+    kind = Input(kind="image", shape=[3, *shape], dtype="uint8" if dtype == torch.uint8 else "float32")
+    network = Network(
+        task="image-classification", architecture="mlp", config={}, labels=["a", "b"], num_outputs=2,
+        input=kind, preprocessing=steps,
+    )  # fmt: skip
+    pixels = (torch.rand(2, 3, *shape) * 255).to(dtype)
+    student = standalone.Student(torch.nn.Flatten(), network.model_dump(mode="json"), Path("none"))
+
+    learned = Preprocessor.of(steps, kind)(pixels)
+
+    assert isinstance(learned, torch.Tensor)
+    assert list(learned.shape[1:]) == view(kind, steps).shape
+    assert standalone.predict(student, pixels).equal(learned.flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("steps", "refused"),
+    [
+        (Preprocessing(crop=[4, 6]), False),
+        (Preprocessing(crop=[5, 6]), True),
+        (Preprocessing(crop=[5, 6], resize=[8, 8]), False),
+        (Preprocessing(crop=[4, 6], resize=[3, 8]), True),
+    ],
+)
+def test_a_crop_larger_than_its_image_is_refused(steps: Preprocessing, refused: bool) -> None:
+    expected = pytest.raises(Rejected, match="cuts") if refused else nullcontext()
+    with expected:
+        require_room_to_crop(PICTURE, steps, "/preprocessing/crop")
