@@ -72,16 +72,8 @@ class Document:
         return Place(mark.line + 1, mark.column + 1)
 
     def with_value(self, assignment: str) -> "Document":
-        """The document with one `path.to.key=value`; the value is YAML, a list is entered by index."""
-        path, equals, text = assignment.partition("=")
-        steps = tuple(path.strip().split("."))
-        if not equals or not all(steps):
-            raise DocumentUnreadable(f"--set takes path.to.key=value, not '{assignment}'")
-        try:
-            value = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-        except yaml.YAMLError:
-            value = text
-        content = _assigned(self.content, steps, value, assignment)
+        """The document with one `path.to.key=value`."""
+        content, steps = assigned(self.content, assignment)
         return Document(self.name, content, self._root, (*self._changed, steps))
 
     def without(self, key: str) -> "Document":
@@ -98,7 +90,9 @@ def read(path: Path, text: str) -> Document:
         loader = _Loader(text)
         root = loader.get_single_node()
         if not isinstance(root, MappingNode):
-            raise DocumentUnreadable(f"{path}: a job document is a mapping of keys to values; see job.yaml")
+            raise DocumentUnreadable(
+                f"{path}: a job document is a mapping of keys to values, as `name: my-job`"
+            )
         _refuse_repeated_keys(path, root)
         content = loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
@@ -108,6 +102,22 @@ def read(path: Path, text: str) -> Document:
     except (yaml.YAMLError, RecursionError) as error:
         raise DocumentUnreadable(f"{path}: no YAML: {error}") from None
     return Document(str(path), content, root)
+
+
+def assigned(content: dict[str, Any], assignment: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """`content` with one `path.to.key=value`, and the path. The value is YAML; a list is entered by index.
+
+    Raises: DocumentUnreadable.
+    """
+    path, equals, text = assignment.partition("=")
+    steps = tuple(path.strip().split("."))
+    if not equals or not all(steps):
+        raise DocumentUnreadable(f"--set takes path.to.key=value, not '{assignment}'")
+    try:
+        value = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError:
+        value = text
+    return _assigned(content, steps, value, assignment), steps
 
 
 def _steps(pointer: str) -> tuple[str, ...]:

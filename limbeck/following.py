@@ -18,8 +18,8 @@ _PATIENCE = 2
 """Streams in a row that may end without an event before the client only asks."""
 
 
-def events(transport: Transport, job_id: str, *, after: int = 0) -> Iterator[Event]:
-    """Every event later than number `after`, in order, until the job is over.
+def events(transport: Transport, job: str, *, after: int = 0) -> Iterator[Event]:
+    """Every event later than number `after` of the job at the address `job`, in order, until it is over.
 
     A lost stream is taken up again after the last event seen. Where streams bring nothing, as
     behind some proxies, the events are asked for instead.
@@ -28,7 +28,7 @@ def events(transport: Transport, job_id: str, *, after: int = 0) -> Iterator[Eve
     while fruitless < _PATIENCE:
         fruitless += 1
         try:
-            with _stream(transport, job_id, after) as response:
+            with _stream(transport, job, after) as response:
                 if response.status_code == _OVER:
                     return
                 for event in _events(response):
@@ -36,14 +36,14 @@ def events(transport: Transport, job_id: str, *, after: int = 0) -> Iterator[Eve
                     yield event
         except httpx.TransportError:
             continue
-    yield from _asked(transport, job_id, after)
+    yield from _asked(transport, job, after)
 
 
-def _stream(transport: Transport, job_id: str, after: int) -> AbstractContextManager[httpx.Response]:
+def _stream(transport: Transport, job: str, after: int) -> AbstractContextManager[httpx.Response]:
     headers = {"Accept": "text/event-stream"}
     if after:
         headers["Last-Event-ID"] = str(after)
-    return transport.stream(f"/v1/jobs/{job_id}/events", headers=headers, silence=_SILENCE_S)
+    return transport.stream(f"{job}/events", headers=headers, silence=_SILENCE_S)
 
 
 def _events(response: httpx.Response) -> Iterator[Event]:
@@ -73,27 +73,23 @@ def _event(fields: dict[str, str]) -> Event:
     return {"id": int(fields["id"]), "type": fields.get("event", "message"), "data": data}
 
 
-def _asked(transport: Transport, job_id: str, after: int) -> Iterator[Event]:
+def _asked(transport: Transport, job: str, after: int) -> Iterator[Event]:
     """The same events by `GET`, holding a request open between two looks."""
     while True:
-        job = transport.request(
-            "GET", f"/v1/jobs/{job_id}", params={"wait": 2}, waits=2, retry_for=float("inf")
-        ).json()
-        for event in _listed(transport, job_id, after):
+        found = transport.request("GET", job, params={"wait": 2}, waits=2, retry_for=float("inf")).json()
+        for event in _listed(transport, job, after):
             after = event["id"]
             yield event
-        if job["status"] in TERMINAL:
+        if found["status"] in TERMINAL:
             return
 
 
-def _listed(transport: Transport, job_id: str, after: int) -> list[Event]:
+def _listed(transport: Transport, job: str, after: int) -> list[Event]:
     """Events later than `after`, oldest first; the service lists the newest first."""
     found: list[Event] = []
     cursor: int | None = None
     while True:
-        page = transport.request(
-            "GET", f"/v1/jobs/{job_id}/events", params={"limit": 100, "after": cursor}
-        ).json()
+        page = transport.request("GET", f"{job}/events", params={"limit": 100, "after": cursor}).json()
         fresh = [event for event in page["data"] if event["id"] > after]
         found.extend(fresh)
         if not page["has_more"] or len(fresh) < len(page["data"]):

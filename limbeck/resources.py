@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 from limbeck import following, transfer
 from limbeck.errors import LimbeckError, WaitTimedOut
@@ -26,11 +27,15 @@ class _Room:
         """`wait`: seconds to hold the request until the status changes."""
         return self._transport.request(
             "GET",
-            f"{self.path}/{object_id}",
+            self._at(object_id),
             params={"wait": wait and max(1, round(wait))},
             waits=wait or 0,
             retry_for=retry_for,
         ).json()
+
+    def _at(self, object_id: str, *part: str) -> str:
+        """The address of an object or of a part of it, whatever characters the caller took for an id."""
+        return "/".join((self.path, quote(object_id, safe=""), *part))
 
     def _list(self, params: Mapping[str, Any]) -> Iterator[Any]:
         """Every object, newest first, page by page."""
@@ -81,7 +86,7 @@ class FileRoom(_Room):
         return self._list({})
 
     def delete(self, file_id: str) -> None:
-        self._transport.request("DELETE", f"{self.path}/{file_id}")
+        self._transport.request("DELETE", self._at(file_id))
 
 
 class _Input(_Room):
@@ -94,7 +99,7 @@ class _Input(_Room):
         return self._settled(object_id, frozenset({"inspecting"}), timeout)
 
     def delete(self, object_id: str) -> None:
-        self._transport.request("DELETE", f"{self.path}/{object_id}")
+        self._transport.request("DELETE", self._at(object_id))
 
 
 class ModelRoom(_Input):
@@ -136,7 +141,7 @@ class DatasetRoom(_Input):
 
     def download_split(self, dataset_id: str, split: str, to: str | os.PathLike[str]) -> str:
         """Fetch a split as parquet into the file `to`; its sha256."""
-        path = f"{self.path}/{dataset_id}/splits/{split}/content"
+        path = self._at(dataset_id, "splits", split, "content")
         return transfer.download(self._transport, path, Path(to))
 
 
@@ -151,7 +156,7 @@ class ArtifactRoom(_Room):
         moved: transfer.Moved = lambda count: None,
     ) -> None:
         """Fetch one artifact into the file `to`; raises `limbeck.Corrupted` where bytes differ."""
-        path = f"{self.path}/{artifact['id']}/content"
+        path = self._at(artifact["id"], "content")
         transfer.download(self._transport, path, Path(to), sha256=artifact["sha256"], moved=moved)
 
 
@@ -208,27 +213,27 @@ class JobRoom(_Room):
         return self._act(job_id, "retry")
 
     def delete(self, job_id: str) -> None:
-        self._transport.request("DELETE", f"{self.path}/{job_id}")
+        self._transport.request("DELETE", self._at(job_id))
 
     def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
         """Live, in order and without gaps, until the job is over."""
-        return following.events(self._transport, job_id, after=after)
+        return following.events(self._transport, self._at(job_id), after=after)
 
     def metrics(self, job_id: str, *, names: str | None = None, run: str | None = None) -> Metrics:
         answer = self._transport.request(
-            "GET", f"{self.path}/{job_id}/metrics", params={"names": names, "run": run}
+            "GET", self._at(job_id, "metrics"), params={"names": names, "run": run}
         )
         return cast(Metrics, answer.json()["data"])
 
     def logs(self, job_id: str, *, attempt: int | None = None) -> str:
-        return self._transport.request("GET", f"{self.path}/{job_id}/logs", params={"attempt": attempt}).text
+        return self._transport.request("GET", self._at(job_id, "logs"), params={"attempt": attempt}).text
 
     def report(self, job_id: str, suffix: str = "json") -> str:
         """The report as `json`, `md`, `html` or `xml` (JUnit)."""
-        return self._transport.request("GET", f"{self.path}/{job_id}/report.{suffix}").text
+        return self._transport.request("GET", self._at(job_id, f"report.{suffix}")).text
 
     def artifacts(self, job_id: str) -> Artifacts:
-        answer = self._transport.request("GET", f"{self.path}/{job_id}/artifacts", params={"limit": 100})
+        answer = self._transport.request("GET", self._at(job_id, "artifacts"), params={"limit": 100})
         return cast(Artifacts, answer.json()["data"])
 
     def pull(
@@ -249,7 +254,7 @@ class JobRoom(_Room):
         return wanted
 
     def _act(self, job_id: str, action: str) -> Job:
-        return cast(Job, self._transport.request("POST", f"{self.path}/{job_id}/{action}").json())
+        return cast(Job, self._transport.request("POST", self._at(job_id, action)).json())
 
 
 def _plain(filename: str) -> str:

@@ -4,6 +4,7 @@ Every POST carries an `Idempotency-Key` of the client's own making, so that a re
 was lost can be sent again without doing the work twice.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +38,8 @@ class Transport:
         self._contacted = False
         headers = {"User-Agent": "limbeck"}
         if api_key:
+            if not re.fullmatch(r"[!-~]+", api_key):
+                raise LimbeckError("the API key holds characters that no key has; copy it anew")
             headers["Authorization"] = f"Bearer {api_key}"
         try:
             self._http = httpx.Client(base_url=self.url, headers=headers, transport=transport)
@@ -132,16 +135,26 @@ class Transport:
         """Wait for the first sign of life, which is given ten seconds and no more."""
         deadline = time.monotonic() + FIRST_CONTACT_S
         while not self._contacted:
-            try:
-                self._http.get("/healthz", timeout=deadline - time.monotonic())
-            except httpx.UnsupportedProtocol as error:
-                raise LimbeckError(f"'{self.url}' is no address of a service: {error}") from None
-            except httpx.TransportError as error:
+            complaint = self._knock(deadline - time.monotonic())
+            self._contacted = complaint is None
+            if complaint is not None:
                 if deadline - time.monotonic() < 0.5:
-                    raise self._lost(error) from error
+                    raise complaint
                 time.sleep(0.25)
-            else:
-                self._contacted = True
+
+    def _knock(self, patience: float) -> LimbeckError | None:
+        """What is wrong for now; None where a service of ours answers."""
+        try:
+            answer = self._http.get("/healthz", timeout=patience)
+        except httpx.UnsupportedProtocol as error:
+            raise LimbeckError(f"'{self.url}' is no address of a service: {error}") from None
+        except httpx.TransportError as error:
+            return self._lost(error)
+        if answer.status_code in _BUSY:
+            return self._complaint(answer)
+        if _json(answer) != {"status": "ok"}:
+            raise LimbeckError(f"what answers at {self.url} is no Limbeck service; check LIMBECK_URL")
+        return None
 
     def _complaint(self, response: httpx.Response) -> LimbeckError:
         problem = Problem.of(response.status_code, _json(response), response.headers.get("X-Request-ID"))

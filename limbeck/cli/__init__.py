@@ -30,7 +30,8 @@ def limbeck(
 ) -> None:
     """Distill neural networks as jobs of a Limbeck service.
 
-    LIMBECK_URL and LIMBECK_API_KEY say which service and who you are.
+    LIMBECK_URL and LIMBECK_API_KEY say which service and who you are. `limbeck up` starts a service and
+    prints both; `limbeck demo` shows a whole job without either.
 
     Exit codes:
 
@@ -59,3 +60,6 @@ def main() -> None:
     except LimbeckError as error:
         terminal.complain(error)
         sys.exit(exits.of_error(error))
+    except OSError as error:  # a file of the user's
+        terminal.complain(LimbeckError(f"{error.filename or 'a file'}: {error.strerror or error}"))
+        sys.exit(exits.Exit.USAGE)

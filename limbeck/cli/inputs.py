@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from limbeck import tables
+from limbeck import document, tables
 from limbeck.cli.exits import Exit
 from limbeck.cli.terminal import Output, terminal
 from limbeck.client import Client
@@ -50,11 +49,17 @@ def add_model(
     no_wait: NoWait = False,
     output: Output = None,
 ) -> None:
-    """Upload and register a teacher: `model add NAME teacher.pt --architecture mlp --set config='{...}'`."""
-    declared = {"architecture": architecture, "task": task, "labels": labels and labels.split(",")}
+    """Upload and register a teacher, and wait for its inspection.
+
+    limbeck model add teacher bert.zip
+
+    limbeck model add teacher net.pt --architecture cnn --labels 0,1,2 --set input.shape='[1, 8, 8]'
+    """
+    asked = {"architecture": architecture, "task": task, "labels": labels and labels.split(",")}
+    declared = _declared(asked, fields)
     with Client() as client:
         file = _sent(client, path, "model")
-        model = client.models.create(name=name, file_id=file["id"], **_declared(declared, fields))
+        model = client.models.create(name=name, file_id=file["id"], **declared)
         if not no_wait:
             model = client.models.wait(model["id"])
     _say(model)
@@ -63,20 +68,25 @@ def add_model(
 @datasets.command("add")
 def add_dataset(
     name: Name,
-    path: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, metavar="[FILE]")] = None,
+    path: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, metavar="FILE")] = None,
     builtin: Annotated[str | None, typer.Option(help="One that comes with the service: digits.")] = None,
     task: Annotated[str, typer.Option(help="What it teaches.")] = "image-classification",
     fields: Fields = None,
     no_wait: NoWait = False,
     output: Output = None,
 ) -> None:
-    """Upload and register a dataset: `dataset add NAME data.csv --set columns.label=species`."""
+    """Upload and register a dataset, and wait for its inspection.
+
+    limbeck dataset add digits --builtin digits
+
+    limbeck dataset add iris iris.csv --task tabular-classification --set columns.label=species
+    """
     if (path is None) == (builtin is None):
         raise typer.BadParameter("give either a FILE or --builtin")
+    declared = _declared({"builtin": builtin, "task": task}, fields)
     with Client() as client:
-        file_id = _sent(client, path, "dataset")["id"] if path else None
-        declared = {"file_id": file_id, "builtin": builtin, "task": task}
-        dataset = client.datasets.create(name=name, **_declared(declared, fields))
+        origin = {"file_id": _sent(client, path, "dataset")["id"]} if path else {}
+        dataset = client.datasets.create(name=name, **origin, **declared)
         if not no_wait:
             dataset = client.datasets.wait(dataset["id"])
     _say(dataset)
@@ -127,19 +137,11 @@ def _sent(client: Client, path: Path, purpose: str) -> File:
 
 def _declared(known: dict[str, Any], fields: list[str] | None) -> dict[str, Any]:
     """The fields of the request; `--set` reaches into sections: `columns.label=species`."""
-    declared: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
+    declared = {name: value for name, value in known.items() if value is not None}
     for field in fields or []:
-        path, equals, text = field.partition("=")
-        *sections, last = path.split(".")
-        if not equals or not all((*sections, last)):
-            raise typer.BadParameter(f"'{field}' is not FIELD=VALUE", param_hint="--set")
-        section = declared
-        for name in sections:
-            section = section.setdefault(name, {})
-        try:
-            section[last] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            section[last] = text
+        declared, _ = document.assigned(declared, field)
+    if declared.keys() & {"name", "file_id"}:
+        raise typer.BadParameter("name and file are arguments already", param_hint="--set")
     return declared
 
 

@@ -14,7 +14,7 @@ from limbeck.client import Client
 from limbeck.errors import LimbeckError, Rejected
 from limbeck.objects import Job
 
-JobId = Annotated[str, typer.Argument(help="The id of the job.", metavar="JOB")]
+JobId = Annotated[str, typer.Argument(help="The id of the job, as `limbeck ls` shows it.", metavar="JOB")]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -47,7 +47,12 @@ def run(
     ] = False,
     output: Output = None,
 ) -> None:
-    """Submit a job document."""
+    """Submit a job document, and follow the job with --wait.
+
+    limbeck run -f job.yaml --dry-run
+
+    limbeck run -f job.yaml --set training.epochs=5 --wait --timeout 1h
+    """
     read = _document(file, assignments or [], fresh=fresh)
     with Client() as client:
         try:
@@ -67,7 +72,10 @@ def run(
 
 
 def get(job_id: JobId, output: Output = None) -> None:
-    """Show a job."""
+    """Show a job: what it does or waits for, why it failed, what came of it.
+
+    limbeck get job_... -o json
+    """
     with Client() as client:
         job = client.jobs.get(job_id)
     terminal.result(job, text=tables.job(job))
@@ -79,7 +87,10 @@ def ls(
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     output: Output = None,
 ) -> None:
-    """List jobs, newest first."""
+    """List jobs, newest first.
+
+    limbeck ls --status running
+    """
     with Client() as client:
         listed = [
             job for job, _ in zip(client.jobs.list(status=status, name=name), range(limit), strict=False)
@@ -93,7 +104,10 @@ def logs(
     attempt: Annotated[int | None, typer.Option(min=1, help="Of this attempt; else the newest.")] = None,
     output: Output = None,
 ) -> None:
-    """Print what the training process wrote."""
+    """Print what the training process wrote.
+
+    limbeck logs job_... -f
+    """
     with Client() as client:
         if terminal.format is Format.JSON:
             terminal.result({"job": job_id, "text": client.jobs.logs(job_id, attempt=attempt)}, text="")
@@ -117,7 +131,10 @@ def pull(
         typer.Option("-o", "--output", metavar="DIR", help="The folder to fill; `json` prints JSON."),
     ] = None,
 ) -> None:
-    """Download a job's student and its other artifacts, each checked by its sha256."""
+    """Download a job's student and its other artifacts, each checked by its sha256.
+
+    limbeck pull job_... -o student
+    """
     folders = [value for value in output or [] if value not in list(Format)]
     for value in output or []:
         if value in list(Format):
@@ -140,7 +157,10 @@ def report(
     form: Annotated[str, typer.Option("--format", help="md, html, junit or json.")] = "md",
     output: Output = None,
 ) -> None:
-    """Print a job's report."""
+    """Print a job's report.
+
+    limbeck report job_... --format md > report.md
+    """
     suffix = "json" if terminal.format is Format.JSON else {"junit": "xml"}.get(form, form)
     if suffix not in ("md", "html", "xml", "json"):
         raise typer.BadParameter(f"'{form}' is none of md, html, junit, json", param_hint="--format")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from rich.console import Console, RenderableType
 
-from limbeck.errors import LimbeckError, NotAuthorized, Refused
+from limbeck.errors import LimbeckError, NotAuthorized, Refused, Unreachable
 
 _LOG_WIDTH = 200
 
@@ -64,6 +64,8 @@ class Terminal:
                 self.err.print(f"  possible now: {allowed}", markup=False)
         if isinstance(error, NotAuthorized):
             self.err.print("  set LIMBECK_API_KEY to a key of this service", markup=False)
+        if isinstance(error, Unreachable):
+            self.err.print("  set LIMBECK_URL to a service that runs; `limbeck up` starts one", markup=False)
 
 
 def _console(file: TextIO) -> Console:

@@ -138,3 +138,34 @@ def test_the_key_travels_as_a_bearer() -> None:
     service.client().jobs.get("job_1")
 
     assert service.requests[0].headers["Authorization"] == "Bearer lmb_key"
+
+
+@pytest.mark.parametrize("key", ["lmb_k\u00e9y", "lmb_key\n", "two words"])
+def test_a_key_that_no_header_can_carry_is_a_sentence(key: str) -> None:
+    with pytest.raises(limbeck.LimbeckError, match="the API key holds characters"):
+        Client("http://service", key)
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(404), httpx.Response(200, text="<html>hello</html>")])
+def test_what_is_no_limbeck_is_told_from_one(answer: httpx.Response) -> None:
+    client = Client("http://service", transport=httpx.MockTransport(lambda request: answer))
+
+    with pytest.raises(limbeck.LimbeckError, match="no Limbeck service"):
+        client.jobs.get("job_1")
+
+
+def test_a_proxy_whose_service_still_starts_is_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport.time, "sleep", lambda seconds: None)
+    answers = [httpx.Response(502), httpx.Response(200, json={"status": "ok"}), httpx.Response(200, json=JOB)]
+    client = Client("http://service", transport=httpx.MockTransport(lambda request: answers.pop(0)))
+
+    assert client.jobs.get("job_1") == JOB
+
+
+def test_an_id_cannot_lead_to_another_address() -> None:
+    service = FakeService(problem(404))
+
+    with pytest.raises(limbeck.NotFound):
+        service.client().jobs.get("../files?limit=1#x")
+
+    assert service.requests[0].url.raw_path == b"/v1/jobs/..%2Ffiles%3Flimit%3D1%23x"
