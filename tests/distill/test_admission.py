@@ -125,6 +125,12 @@ def test_a_teacher_that_resizes_takes_images_of_any_size() -> None:
     assert admit(job(SMALL), resizing, dataset(larger)).seen.shape == [1, 8, 8]
 
 
+def test_images_smaller_than_the_teachers_crop_are_refused() -> None:
+    smaller = Input(kind="image", shape=[1, 6, 6], dtype="uint8")
+    rejected = refused(job(SMALL), teacher(preprocessing=Preprocessing(crop=[8, 8])), dataset(smaller))
+    assert (rejected.code, rejected.details["pointer"]) == ("preprocessing_invalid", "/dataset")
+
+
 def test_a_student_of_text_has_the_vocabulary_and_positions_of_its_teacher() -> None:
     student = {"huggingface": {"model_type": "bert", "num_hidden_layers": 1, "hidden_size": 8}}
     admission = admit(job(student, task="text-classification"), bert(), dataset(TEXT))
