@@ -1,6 +1,6 @@
 # `make` prints this list. Everything lives in .venv; nothing is installed elsewhere.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check fix lock migration acceptance faults bench docs clean
+.PHONY: help setup demo up test check fix lock migration postgresql proofs bench docs clean
 
 bin := .venv/bin
 # One thread of torch in each parallel test process: two pools on the same cores take six times as long.
@@ -8,7 +8,7 @@ pytest := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(bin)/pytest
 workers ?= 2
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## make .venv, with `limbeck` in it
 	@scripts/setup
@@ -41,13 +41,14 @@ lock: ## write the locks anew (args=--upgrade takes new versions)
 migration: ## write a migration from the tables (name="what it does")
 	@scripts/migration "$(name)"
 
-acceptance: ## long proofs with real processes
+postgresql: ## the tests of the database on the newest PostgreSQL, a wheel's
 	@scripts/setup --dev
-	LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -m long tests/acceptance $(args)
+	TEST_POSTGRESQL=wheel LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -n $(workers) --dist loadgroup \
+		tests/servers tests/migrations tests/ledger tests/api $(args)
 
-faults: ## long proofs with processes that are killed
+proofs: ## the tests that take minutes each, which `make test` leaves out
 	@scripts/setup --dev
-	LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -m long tests/faults $(args)
+	LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -m long $(args)
 
 bench: ## measure, and print ratios against something measured in the same run
 	@scripts/setup --dev

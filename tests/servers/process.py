@@ -1,5 +1,7 @@
 """A server process in a short folder of its own, which ends with the process that started it."""
 
+import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -11,6 +13,9 @@ from pathlib import Path
 
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 15.0
+_PREFIX = "lmb-"
+_FRESH_S = 60.0
+"""A folder may be so old before its lock is taken, and servers so slow to end after their process."""
 
 
 class Unavailable(Exception):
@@ -18,16 +23,37 @@ class Unavailable(Exception):
 
 
 class Folder:
-    """A temporary folder with a name so short that a socket in it stays below 108 bytes."""
+    """A temporary folder with a name so short that a socket in it stays below 108 bytes.
 
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="lmb-", dir="/tmp"))
+    It is locked while the process that made it lives; so whoever makes the next one can tell, and
+    clears away, what a killed test run left behind.
+    """
+
+    def __init__(self, within: Path = Path("/tmp")) -> None:
+        _clear_abandoned(within)
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=within))
+        self._lock = os.open(self.path, os.O_RDONLY)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def give_to(self, user: str) -> None:
         shutil.chown(self.path, user=user)
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+
+def _clear_abandoned(within: Path) -> None:
+    for folder in within.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # another user's, or gone meanwhile
+            if time.time() - folder.stat().st_mtime < _FRESH_S:
+                continue
+            lock = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 class Server:

@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 import redis
 from sqlalchemy import text
 
 from ledger.database import Sessions
+from tests.servers import postgres
 from tests.servers.postgres import Postgres
+from tests.servers.process import Folder
 from tests.servers.redis import Broker
 
 STARTS_BOTH = """
@@ -78,3 +81,29 @@ def test_servers_die_with_a_test_process_that_is_killed() -> None:
     assert not Path(host, ".s.PGSQL.5432").exists()
     for left in (Path(host), Path(socket).parent):
         shutil.rmtree(left)
+
+
+def test_the_folder_of_a_killed_run_is_cleared_by_the_next_and_that_of_a_living_one_is_not(
+    tmp_path: Path,
+) -> None:
+    killed, young = tmp_path / "lmb-killed", tmp_path / "lmb-young"
+    for folder in (killed, young):
+        (folder / "data").mkdir(parents=True)
+    living = Folder(tmp_path)
+    for folder in (killed, living.path):
+        os.utime(folder, (0, 0))
+
+    another = Folder(tmp_path)
+
+    assert set(tmp_path.iterdir()) == {young, living.path, another.path}
+    living.remove()
+    another.remove()
+    assert list(tmp_path.iterdir()) == [young]
+
+
+def test_the_postgresql_of_the_wheel_serves_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
+    monkeypatch.setenv("TEST_POSTGRESQL", "wheel")
+
+    assert postgres.find_programs().parent.name == "pginstall"
+    assert postgres.version()[0] >= 18
