@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     store_options: dict[str, str] = {}
     """For S3: `endpoint`, `access_key_id`, `secret_access_key`, `region`."""
     work_dir: Path
-    """Where a worker stages jobs and keeps its cache of inputs. Local to the machine."""
+    """Where a worker stages jobs and keeps inputs, and the API receives uploads. Local to the machine."""
     cache_bytes: int = 20 * 2**30
     """How much of `work_dir` inputs may fill that no job needs now."""
 
