@@ -22,7 +22,9 @@ SERVER_PACKAGES = {"api", "worker", "ledger", "distill", "migrations"}
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What git knows of, in a folder where a build may leave its traces."""
     folder = tmp_path_factory.mktemp("checkout")
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
+    # Whoever owns the checkout: in CI it is often another user.
+    list_files = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
+    tracked = subprocess.run(list_files, cwd=ROOT, capture_output=True, check=True, text=True)
     for name in filter(None, tracked.stdout.split("\0")):
         source = ROOT / name
         if source.exists():
