@@ -135,7 +135,12 @@ def test_bytes_that_are_not_what_their_name_says_are_never_put(anywhere: Store, 
     assert not anywhere.exists(ABSENT)
 
 
-def test_a_probe_writes_reads_and_removes(anywhere: Store) -> None:
+def test_a_probe_leaves_nothing(store: Store, tmp_path: Path) -> None:
+    store.probe()
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+
+
+def test_a_probe_goes_through_anywhere(anywhere: Store) -> None:
     anywhere.probe()
 
 
