@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
+from distill import models
 from distill.attempt import Attempt
 from distill.batches import View
 from distill.config.events import ArtifactWritten, Finished
-from distill.config.networks import Network
+from distill.config.networks import Layer
 from distill.data.canonical import file_sha256
 from distill.data.opened import open_split
 from distill.environment import environment
@@ -19,6 +18,7 @@ from distill.export.predictions import write_predictions
 from distill.export.student import write_network, write_student_folder
 from distill.export.verify import RefusedToRun, logits_outside
 from distill.opening import Opened
+from distill.preprocess import view
 from distill.report import report
 
 MEDIA_TYPES = {
@@ -91,7 +91,8 @@ class Conclusion:
             self._keep("student", "json", "student/tokenizer.json")
         if opened.uploaded_teacher is None:
             self._keep("teacher", "safetensors", "teacher/teacher.safetensors")
-        write_predictions(out / "predictions.parquet", self._test, self._logits())
+        logits = {run: entry.logits for run, entry in self._measured.items()}
+        write_predictions(out / "predictions.parquet", self._test, logits)
         self._keep("predictions", "parquet", "predictions.parquet")
         attempt.history.write(out / "metrics.parquet")
         self._keep("metrics", "parquet", "metrics.parquet")
@@ -139,28 +140,34 @@ class Conclusion:
             conclusion="export_failed" if failed else "no_gate",
             artifacts=self._artifacts,
             student=self._student,
+            layers=self._layers(),
             environment=self._environment,
         )
+
+    def _layers(self) -> list[Layer]:
+        student = self._student
+        seen = view(student.input, student.preprocessing)
+        module = models.build_on_meta(
+            student.architecture, student.config, input=seen, num_outputs=student.num_outputs
+        )
+        return models.layers(module, seen)
 
     def _write_networks(self) -> dict[str, NetworkFile]:
         opened, finished = self._opened, self._attempt.finished
         files = {}
         if opened.uploaded_teacher is not None:
-            weights = next(name for name in sorted(opened.teacher.files) if name.endswith(".safetensors"))
             teacher_folder = self._folder / "in" / "teacher"
             files["teacher"] = NetworkFile(
-                opened.teacher, teacher_folder, weights, labels_used=None, order=opened.teacher_order
+                opened.teacher, teacher_folder, labels_used=None, order=opened.teacher_order
             )
         for run, trained in finished.items():
             path = self._out / run / f"{run}.safetensors"
-            record = write_network(path, trained.weights, self._record(run))
+            record = opened.teacher if run == "teacher" else opened.student
+            record = write_network(path, trained.weights, record)
             used = len(opened.everything.labeled_rows()) if run == "teacher" else len(opened.labeled_rows)
-            files[run] = NetworkFile(record, path.parent, path.name, labels_used=used)
+            files[run] = NetworkFile(record, path.parent, labels_used=used)
         self._student = files["student"].network
         return files
-
-    def _record(self, run: str) -> Network:
-        return self._opened.teacher if run == "teacher" else self._opened.student
 
     def _labels(self) -> dict[str, Any]:
         """How many labels student and control saw, and which where these were not all."""
@@ -174,9 +181,6 @@ class Conclusion:
             "seed": opened.document.labels.seed,
             "rows": opened.labeled_rows if seen < there else None,
         }
-
-    def _logits(self) -> dict[str, Tensor]:
-        return {run: entry.logits for run, entry in self._measured.items()}
 
     def _keep(self, kind: Any, form: str, path: str) -> None:
         file = self._out / path

@@ -121,16 +121,21 @@ def open_job(request: RunJob, folder: Path, warn: Warn) -> Opened:
         uploaded_teacher=uploaded,
         teacher_order=order,
     )
-    try_network(
-        opened.fresh(student, seed=0), everything, student, "student", batch_size=document.training.batch_size
-    )
-    if isinstance(document.teacher, TeacherToTrain):
-        batch_size = document.teacher.train.training.batch_size
-        try_network(opened.fresh(teacher, seed=0), everything, teacher, "teacher", batch_size=batch_size)
-    else:
-        assert uploaded is not None
-        try_teacher(uploaded, validation, teacher, warn)
+    _try_networks(opened, warn)
     return opened
+
+
+def _try_networks(opened: Opened, warn: Warn) -> None:
+    document, train = opened.document, opened.train
+    student, teacher = opened.student, opened.teacher
+    batch_size = document.training.batch_size
+    try_network(opened.fresh(student, seed=0), train, student, "student", batch_size=batch_size)
+    if opened.uploaded_teacher is not None:
+        try_teacher(opened.uploaded_teacher, opened.validation, teacher, warn)
+    else:
+        assert isinstance(document.teacher, TeacherToTrain)
+        batch_size = document.teacher.train.training.batch_size
+        try_network(opened.fresh(teacher, seed=0), train, teacher, "teacher", batch_size=batch_size)
 
 
 def _memory_of(device: torch.device) -> int:

@@ -13,7 +13,7 @@ from distill.config.job import Latency
 from distill.config.networks import Network
 from distill.evaluate.cost import latencies, macs
 from distill.evaluate.figures import figures
-from distill.models import load_network, parameters
+from distill.models import load_network, parameters, weights_name
 from distill.preprocess import Inputs
 from distill.rejection import Rejected
 
@@ -26,8 +26,6 @@ class NetworkFile:
 
     network: Network
     folder: Path
-    weights: str
-    """The file name of the weights."""
     labels_used: int | None
     """Labels that it was trained on; None where nobody told."""
     order: Tensor | None = None
@@ -60,15 +58,15 @@ def measure(
     labeled = view.labeled_rows()
     result = {}
     for run, file in files.items():
-        module = modules[run]
+        module, weights = modules[run], weights_name(file.network)
         cost = {
             "parameters": parameters(module),
-            "size_bytes": (file.folder / file.weights).stat().st_size,
+            "size_bytes": (file.folder / weights).stat().st_size,
             "macs": macs(module, one),
             "latency_ms": times[run],
             "labels_used": file.labels_used,
-            "file": file.weights,
-            "sha256": file.network.files[file.weights],
+            "file": weights,
+            "sha256": file.network.files[weights],
         }
         logits = logits_on(module.to(view.device), view, heed)
         if not bool(torch.isfinite(logits).all()):

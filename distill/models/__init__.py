@@ -66,17 +66,22 @@ def build_on_meta(architecture: str, config: dict[str, Any], *, input: Input, nu
 
 
 def load_network(network: Network, folder: Path) -> nn.Module:
-    """The network in `folder` (`model.safetensors` or `student.safetensors`), in eval mode.
+    """The network in `folder`, in eval mode.
 
     Built afresh from the record, its weights read from disk; shares nothing with any other module,
     and draws nothing from the global random generator.
     """
-    weights = next(name for name in sorted(network.files) if name.endswith(".safetensors"))
     seen = view(network.input, network.preprocessing)
     with torch.random.fork_rng(devices=[]):
         module = build(network.architecture, network.config, input=seen, num_outputs=network.num_outputs)
-    module.load_state_dict(load_file(folder / weights), strict=True)
+    module.load_state_dict(load_file(folder / weights_name(network)), strict=True)
     return module.eval()
+
+
+def weights_name(network: Network) -> str:
+    """The file of `network.files` that holds its weights."""
+    (name,) = (name for name in network.files if name.endswith(".safetensors"))
+    return name
 
 
 def parameters(module: nn.Module) -> int:

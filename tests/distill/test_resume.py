@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from distill.channel import StopAsked
 from distill.checkpoint import State, read_checkpoint
-from distill.config.events import CheckpointWritten, Event, Measured, PhaseChanged
+from distill.config.events import CheckpointWritten, Event, Finished, Measured, Phase, PhaseChanged
 from tests.distill.conftest import Inspected
 from tests.distill.folders import Heard, Stop, of_kind, run, stage
+from tests.distill.jobs import small
 
 TRAINING: dict[str, Any] = {"steps": 30, "batch_size": 64, "select": "best"}
 DOCUMENT: dict[str, Any] = {
@@ -138,3 +140,40 @@ def test_a_damaged_checkpoint_begins_the_job_anew_and_says_so(tmp_path: Path, di
 
     assert any(getattr(event, "code", None) == "checkpoint_unreadable" for event in heard.events)
     assert of_kind(heard, CheckpointWritten)
+
+
+@pytest.mark.parametrize("phase", ["evaluating", "exporting", "verifying"])
+def test_a_job_stopped_after_its_training_comes_to_the_same_result(
+    tmp_path: Path, digits: Inspected, phase: Phase, whole: dict[str, Any]
+) -> None:
+    class StopsInThePhase(Heard):
+        def send(self, event: Event) -> None:
+            super().send(event)
+            stop.now = stop.now or event == PhaseChanged(name=phase, status="running")
+
+    stop, heard = Stop(), StopsInThePhase()
+    first = stage(tmp_path / "first", small(), digits.dataset, digits.splits)
+    with pytest.raises(StopAsked):
+        run(first, stop=stop, heard=heard)
+    written = first / of_kind(heard, CheckpointWritten)[-1].path
+
+    second = run(stage(tmp_path / "second", small(), digits.dataset, digits.splits, checkpoint=written))
+
+    assert not of_kind(second, Measured)
+    assert without_times(of_kind(second, Finished)[-1].result) == without_times(whole)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, digits: Inspected) -> dict[str, Any]:
+    """The result of the same job, never stopped."""
+    torch.set_num_threads(1)
+    folder = stage(tmp_path_factory.mktemp("whole") / "job", small(), digits.dataset, digits.splits)
+    return of_kind(run(folder), Finished)[-1].result
+
+
+def without_times(result: Any) -> Any:
+    if not isinstance(result, dict):
+        return result
+    return {
+        key: without_times(value) for key, value in result.items() if key not in ("latency_ms", "speedup")
+    }
