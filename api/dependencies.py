@@ -11,13 +11,14 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api.auth import CallerDep, Keys
-from api.problems import Mistake, of_mistakes
+from api.problems import Mistake, Problem, of_mistakes
 from api.readiness import Readiness
 from api.schemas.shared import Item, Page
 from api.telemetry import Telemetry
 from api.watch import Watch
 from ledger.database import Sessions
 from ledger.files import Store
+from ledger.identifiers import is_id
 from ledger.queue import Doorbell
 from ledger.settings import Settings
 
@@ -57,12 +58,33 @@ class Paging:
     limit: int
     after: str | None
 
+    def after_id(self, prefix: str) -> str | None:
+        """`after`, in a list that goes by ids; the item itself may be gone.
+
+        Raises:
+            Problem: 422, it is no id of this kind.
+        """
+        if self.after is not None and not is_id(self.after, prefix):
+            raise _no_such_item(self.after)
+        return self.after
+
     def of(self, items: Sequence[Item], id_of: Callable[[Item], object]) -> Page[Item]:
-        """The part of a list that is short enough to be read whole."""
+        """The part of a list that is short enough to be read whole.
+
+        Raises:
+            Problem: 422, `after` is not in the list.
+        """
         ids = [str(id_of(item)) for item in items]
-        start = ids.index(self.after) + 1 if self.after in ids else 0
+        if self.after is not None and self.after not in ids:
+            raise _no_such_item(self.after)
+        start = 0 if self.after is None else ids.index(self.after) + 1
         rest = items[start:]
         return Page(data=list(rest[: self.limit]), has_more=len(rest) > self.limit)
+
+
+def _no_such_item(after: str) -> Problem:
+    detail = f"this list has no item '{after}'; give the id of the last item that you have, or none"
+    return of_mistakes((Mistake(detail, "unknown_item", parameter="after"),), "unknown_item")
 
 
 def _paging(
@@ -84,10 +106,11 @@ def known_parameters_only(request: Request) -> None:
     route: APIRoute = request.scope["route"]
     taken = set(_query_parameters(route.dependant))
     deep = tuple(f"{extra['name']}[" for extra in (route.openapi_extra or {}).get("parameters", ()))
+    spellings = taken | {f"{start}...]" for start in deep}
     mistakes = tuple(
-        Mistake(_unknown(name, taken), "unknown_parameter", parameter=name)
+        Mistake(_unknown(name, spellings), "unknown_parameter", parameter=name)
         for name in dict.fromkeys(request.query_params)
-        if name not in taken and not name.startswith(deep)
+        if name not in taken and not (name.startswith(deep) and name.endswith("]"))
     )
     if mistakes:
         raise of_mistakes(mistakes, "unknown_parameter")

@@ -119,10 +119,11 @@ class Once:
             log.warning("idempotency_key_not_returned", exc_info=True)
 
     def abandon(self) -> None:
-        """Give the key back, unless its answer is stored."""
+        """Give the key back, unless its answer is stored; nothing is kept of this request any more."""
         if self._started is not None:
             with self._sessions.writing() as session:
                 idempotency.abandon(session, self._started)
+            self._started = None
 
     def _finish(
         self, session: Session, status: int, body: dict[str, Any], headers: Mapping[str, str]

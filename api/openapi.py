@@ -55,6 +55,8 @@ def _add_bodies(schema: dict[str, Any]) -> None:
     components = schema.setdefault("components", {}).setdefault("schemas", {})
     for name, definition in definitions["$defs"].items():
         components.setdefault(name, definition)
+    for name in ("HTTPValidationError", "ValidationError"):  # the framework's own, which nothing answers
+        components.pop(name, None)
 
 
 def _complete(operation: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from api.addresses import allowed_methods
+from distill.config.document import in_plain_words
 from ledger import errors
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
@@ -122,6 +123,7 @@ STATUSES: dict[type[errors.LedgerError], int] = {
     errors.StoreUnavailable: 503,
     errors.StoreFull: 507,
     errors.DatabaseBusy: 503,
+    errors.DatabaseFull: 507,
     errors.IdempotencyMismatch: 422,
     errors.IdempotencyInFlight: 409,
 }
@@ -184,7 +186,8 @@ def of_mistakes(mistakes: tuple[Mistake, ...], code: str) -> Problem:
 
 def _of_parameters(error: RequestValidationError) -> Problem:
     mistakes = tuple(
-        Mistake(entry["msg"], entry["type"], parameter=str(entry["loc"][-1])) for entry in error.errors()
+        Mistake(in_plain_words(entry), entry["type"], parameter=str(entry["loc"][-1]))
+        for entry in error.errors()
     )
     return of_mistakes(mistakes, "parameters_invalid")
 
@@ -224,6 +227,7 @@ async def answer(request: Request, error: Exception) -> Response:
     problem = describe(error)
     if problem.status == 405:
         allowed = ", ".join(allowed_methods(request.app.openapi(), request.url.path))
+        allowed = allowed or problem.headers["Allow"]  # of /docs, which the document does not hold
         problem = Problem(
             405, "method_not_allowed", f"This address takes {allowed}.", headers={"Allow": allowed}
         )

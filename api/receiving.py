@@ -96,6 +96,12 @@ def _promised_bytes(request: Request) -> int | None:
 def _refuse_before_reading(request: Request, promised: int | None, folder: Path, at_most: int) -> None:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Problem(415, "encoding_not_taken", "Send the bytes as they are, without Content-Encoding.")
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise Problem(
+            415,
+            "media_type_not_taken",
+            "The body is a form; send the bytes of the file alone, as with curl --data-binary @FILE.",
+        )
     if promised is None:
         return
     if promised > at_most:

@@ -5,6 +5,7 @@ from typing import Annotated, Protocol, TypeVar
 from fastapi import Path
 from sqlalchemy.orm import Session
 
+from api.problems import Problem
 from ledger import queries
 from ledger.errors import NotFound
 from ledger.identifiers import is_id
@@ -39,6 +40,17 @@ def find_dataset(session: Session, project_id: str, reference: str) -> Dataset:
     if is_id(reference, "dst_"):
         return queries.get_dataset(session, project_id, reference)
     return _newest(queries.list_datasets, "dataset", session, project_id, reference)
+
+
+def one_version(reference: str, prefix: str) -> str:
+    """The id of what is to be deleted: a name stands for a line of versions, which nothing deletes.
+
+    Raises:
+        Problem: 404, it is no id.
+    """
+    if not is_id(reference, prefix):
+        raise Problem(404, "not_found", f"'{reference}' is no id; a version is deleted by its id alone.")
+    return reference
 
 
 def _newest(lists: _Lists[Row], kind: str, session: Session, project_id: str, name: str) -> Row:

@@ -76,7 +76,7 @@ class KeyInvalid(LedgerError):
     code = "key_invalid"
 
     def __init__(self) -> None:
-        super().__init__("the API key is missing or not valid")
+        super().__init__("the API key is missing or not valid; send a good one as Authorization: Bearer KEY")
 
 
 class ScopeMissing(LedgerError):
@@ -127,6 +127,12 @@ class DatabaseBusy(LedgerError):
     """The database cannot be reached or did not give way in time; nothing was changed."""
 
     code = "database_busy"
+
+
+class DatabaseFull(DatabaseBusy):
+    """The disk of the database has no room left; nothing was changed."""
+
+    code = "database_full"
 
 
 class IdempotencyMismatch(LedgerError):

@@ -5,8 +5,6 @@ import time
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
-PREFIXES = ("file_", "upl_", "mdl_", "dst_", "job_", "ckpt_", "art_", "key_", "prj_", "whk_", "chr_")
-
 
 def new_id(prefix: str) -> str:
     """A new id such as `job_01jd...`: 48 bits of milliseconds, 80 random bits (as in ULID)."""

@@ -7,11 +7,12 @@ from starlette.concurrency import run_in_threadpool
 
 from api import downloads
 from api.bodies import checked, takes
-from api.dependencies import CallerDep, HouseDep, PagingDep
+from api.dependencies import CallerDep, House, HouseDep, PagingDep
 from api.downloads import Download
 from api.once import OnceDep
 from api.openapi import problems
-from api.references import Reference, find_dataset
+from api.problems import Problem
+from api.references import Reference, find_dataset, one_version
 from api.routes.guarded import guarded_router
 from api.schemas.inputs import DatasetRead, DatasetToRegister, Status
 from api.schemas.shared import Page
@@ -60,7 +61,12 @@ def list_datasets(
     """The project's datasets, newest first."""
     with house.sessions.reading() as session:
         page = queries.list_datasets(
-            session, caller.project_id, limit=paging.limit, after=paging.after, status=status, name=name
+            session,
+            caller.project_id,
+            limit=paging.limit,
+            after=paging.after_id("dst_"),
+            status=status,
+            name=name,
         )
     return Page(data=[show_dataset(dataset) for dataset in page.items], has_more=page.has_more)
 
@@ -83,12 +89,9 @@ async def get_dataset(
 
 
 @router.get("/{dataset_id}/preview", responses=problems(404, 409))
-def preview_dataset(dataset_id: str, house: HouseDep, caller: CallerDep) -> Page[dict[str, Any]]:
+def preview_dataset(dataset_id: Reference, house: HouseDep, caller: CallerDep) -> Page[dict[str, Any]]:
     """A few examples of each class of train, as the inspection read them."""
-    with house.sessions.reading() as session:
-        dataset = queries.get_dataset(session, caller.project_id, dataset_id)
-    _require_ready(dataset)
-    return Page(data=dataset.preview or [], has_more=False)
+    return Page(data=_ready(house, caller.project_id, dataset_id).preview or [], has_more=False)
 
 
 @router.head(
@@ -102,14 +105,12 @@ def preview_dataset(dataset_id: str, house: HouseDep, caller: CallerDep) -> Page
     responses=downloads.responses(_PARQUET) | problems(404, 409, 416),
 )
 async def download_split(
-    dataset_id: str, split: SplitName, request: Request, house: HouseDep, caller: CallerDep
+    dataset_id: Reference, split: SplitName, request: Request, house: HouseDep, caller: CallerDep
 ) -> Response:
     """A split as parquet: `row`, `content_hash`, `label`, and `image`, `features` or `text`."""
 
     def find() -> Download:
-        with house.sessions.reading() as session:
-            dataset = queries.get_dataset(session, caller.project_id, dataset_id)
-        _require_ready(dataset)
+        dataset = _ready(house, caller.project_id, dataset_id)
         table = (dataset.tables or {}).get(split)
         if table is None:
             raise NotFound("split", split)
@@ -123,9 +124,20 @@ async def download_split(
 def delete_dataset(dataset_id: str, house: HouseDep, caller: CallerDep) -> None:
     """Forget a version. One that a job names stays: 409 names the jobs."""
     with house.sessions.writing() as session:
-        catalog.delete_dataset(session, caller.project_id, dataset_id)
+        catalog.delete_dataset(session, caller.project_id, one_version(dataset_id, "dst_"))
 
 
-def _require_ready(dataset: Dataset) -> None:
+def _ready(house: House, project_id: str, reference: str) -> Dataset:
+    """
+    Raises:
+        NotFound: the project has no such dataset.
+        InputsNotReady: it is still being inspected.
+        Problem: 409, it was rejected.
+    """
+    with house.sessions.reading() as session:
+        dataset = find_dataset(session, project_id, reference)
     if dataset.status == InputStatus.INSPECTING:
         raise InputsNotReady([dataset.id])
+    if dataset.problem is not None:
+        raise Problem(409, "input_rejected", f"The dataset was rejected: {dataset.problem['message']}.")
+    return dataset

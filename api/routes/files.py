@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import Query, Request, Response
-from pydantic import StringConstraints
+from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from api import downloads
@@ -15,13 +15,20 @@ from api.receiving import Received, received
 from api.routes.guarded import guarded_router
 from api.schemas.inputs import FileRead, Purpose
 from api.schemas.shared import Page
+from distill.config.names import spelling
 from ledger import blobs, queries, uploads
 
 router = guarded_router("/v1/files", "files")
 
+_FILENAME = r"^[^/\\\x00-\x1f\x7f]{1,255}$"
 Filename = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f\x7f]+$"),
+    spelling(
+        _FILENAME,
+        code="filename_invalid",
+        rule="a file name has 1 to 255 characters, without slashes and control characters",
+    ),
+    WithJsonSchema({"type": "string", "pattern": _FILENAME}),
     Query(description="A plain file name, without folders."),
 ]
 _RAW_BODY = {
@@ -39,13 +46,20 @@ async def upload_file(
     house: HouseDep,
     caller: CallerDep,
     once: StreamedOnceDep,
+    response: Response,
     filename: Filename = "upload",
     purpose: Purpose = "other",
 ) -> FileRead:
     """Upload a file: its raw bytes are the body, of any size, received and hashed in full."""
     async with received(request, folder=house.uploads, at_most=house.settings.max_upload_bytes) as body:
         once.body_is(body.sha256)
-        return await run_in_threadpool(_store, house, caller.project_id, filename, purpose, body, once)
+        file = await run_in_threadpool(_store, house, caller.project_id, filename, purpose, body, once)
+    response.headers.update(_location(file))
+    return file
+
+
+def _location(file: FileRead) -> dict[str, str]:
+    return {"Location": f"/v1/files/{file.id}"}
 
 
 def _store(
@@ -62,7 +76,7 @@ def _store(
             size=body.bytes,
         )
         answer = FileRead.model_validate(file)
-        once.keep(session, 201, answer)
+        once.keep(session, 201, answer, _location(answer))
     return answer
 
 
@@ -73,7 +87,7 @@ def list_files(
     """The project's files, newest first."""
     with house.sessions.reading() as session:
         page = queries.list_files(
-            session, caller.project_id, limit=paging.limit, after=paging.after, purpose=purpose
+            session, caller.project_id, limit=paging.limit, after=paging.after_id("file_"), purpose=purpose
         )
     return Page(data=[FileRead.model_validate(file) for file in page.items], has_more=page.has_more)
 

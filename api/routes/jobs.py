@@ -28,6 +28,7 @@ _SUBMIT_RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "The plan of a dry run; or the job that the `dedupe_key` names.",
         "model": JobRead | PlanRead,
     },
+    201: {"model": JobRead},
     **problems(409),
 }
 _METADATA_FILTER = {
@@ -64,6 +65,7 @@ async def submit_job(
 ) -> JobRead | PlanRead:
     """Submit a distillation job. Returns at once; a worker will pick it up."""
     if dry_run:
+        await run_in_threadpool(once.abandon)  # nothing is created: the key stays free
         response.status_code = 200
         return await plan(house, caller.project_id, document)
     return await run_in_threadpool(_submit, house, caller.project_id, document, body.document, once, response)
@@ -99,7 +101,7 @@ def list_jobs(
             session,
             caller.project_id,
             limit=paging.limit,
-            after=paging.after,
+            after=paging.after_id("job_"),
             status=status,
             name=name,
             metadata=_metadata(request),
@@ -111,7 +113,7 @@ def _metadata(request: Request) -> dict[str, str]:
     return {
         name.removeprefix("metadata[").removesuffix("]"): value
         for name, value in request.query_params.items()
-        if name.startswith("metadata[") and name.endswith("]")
+        if name.startswith("metadata[")
     }
 
 

@@ -8,7 +8,7 @@ from api.bodies import checked, takes
 from api.dependencies import CallerDep, HouseDep, PagingDep
 from api.once import OnceDep
 from api.openapi import problems
-from api.references import Reference, find_model
+from api.references import Reference, find_model, one_version
 from api.routes.guarded import guarded_router
 from api.schemas.inputs import ModelRead, ModelToRegister, Status
 from api.schemas.shared import Page
@@ -52,7 +52,12 @@ def list_models(
     """The project's models, newest first."""
     with house.sessions.reading() as session:
         page = queries.list_models(
-            session, caller.project_id, limit=paging.limit, after=paging.after, status=status, name=name
+            session,
+            caller.project_id,
+            limit=paging.limit,
+            after=paging.after_id("mdl_"),
+            status=status,
+            name=name,
         )
     return Page(data=[show_model(model) for model in page.items], has_more=page.has_more)
 
@@ -78,4 +83,4 @@ async def get_model(
 def delete_model(model_id: str, house: HouseDep, caller: CallerDep) -> None:
     """Forget a version. One that a job names stays: 409 names the jobs."""
     with house.sessions.writing() as session:
-        catalog.delete_model(session, caller.project_id, model_id)
+        catalog.delete_model(session, caller.project_id, one_version(model_id, "mdl_"))

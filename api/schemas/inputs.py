@@ -3,13 +3,21 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from api.schemas.shared import Moment, NewName, Read
-from distill.config.architectures import ARCHITECTURES
+from api.schemas.shared import Moment, Read
 from distill.config.events import ErrorClass
-from distill.config.job import Task
+from distill.config.job import ArchitectureName, Task
+from distill.config.names import Name
 from distill.config.networks import Input, Layer, Preprocessing
 from distill.config.section import Later, Section
 
@@ -57,6 +65,9 @@ class KeyRename(Section):
     to: Annotated[str, Field(max_length=500)]
 
 
+_SHAPES = {"image": ("channels", "height", "width"), "tabular": ("features",), "text": ("length",)}
+
+
 class DeclaredInput(Section):
     """One example without the batch dimension: (channels, height, width), (features,) or (length,)."""
 
@@ -78,9 +89,16 @@ class DeclaredInput(Section):
         return Input(kind=kinds.get(task or len(self.shape), "tabular"), shape=self.shape, dtype=self.dtype)
 
 
+def _in_the_zip(tokenizer: Any) -> None:
+    if tokenizer is not None:
+        raise PydanticCustomError(
+            "tokenizer_in_zip", "the tokenizer comes in the Hugging Face zip; leave this out"
+        )
+
+
 class DeclaredPreprocessing(Preprocessing):
-    tokenizer: Later = None
-    """Comes with the Hugging Face zip."""
+    tokenizer: Annotated[None, BeforeValidator(_in_the_zip)] = None
+    """Comes in the Hugging Face zip."""
 
 
 class Claims(Section):
@@ -92,12 +110,12 @@ class Claims(Section):
 class ModelToRegister(Section):
     """An uploaded checkpoint under a name. A known name gets its next version."""
 
-    name: NewName
+    name: Name
     file_id: FileId
     source: Later = None
     format: Literal["auto", "state-dict", "safetensors", "huggingface"] = "auto"
     task: Task | None = None
-    architecture: str | None = None
+    architecture: ArchitectureName | None = None
     config: dict[str, Any] | None = None
     input: DeclaredInput | None = None
     preprocessing: DeclaredPreprocessing | None = None
@@ -112,16 +130,18 @@ class ModelToRegister(Section):
     def _later_formats(cls, form: Any) -> Any:
         return _not_yet(form, ("onnx", "outputs"), "the model format")
 
-    @field_validator("architecture")
+    @field_validator("input")
     @classmethod
-    def _known_architecture(cls, name: str | None) -> str | None:
-        if name is not None and name not in ARCHITECTURES:
-            raise PydanticCustomError(
-                "unknown_architecture",
-                "there is no architecture '{name}'; there are: {known}",
-                {"name": name, "known": ", ".join(ARCHITECTURES)},
-            )
-        return name
+    def _shape_of_its_kind(cls, input: DeclaredInput | None, info: ValidationInfo) -> DeclaredInput | None:
+        if input is not None:
+            kind = input.of(info.data.get("task")).kind
+            if len(input.shape) != len(_SHAPES[kind]):
+                raise PydanticCustomError(
+                    "shape_unfit",
+                    "an example of {kind} has the shape [{wanted}], without the batch; {shape} is given",
+                    {"kind": kind, "wanted": ", ".join(_SHAPES[kind]), "shape": str(input.shape)},
+                )
+        return input
 
     @field_validator("labels")
     @classmethod
@@ -175,18 +195,21 @@ class Columns(Section):
     text: str | None = None
     text_pair: Later = None
     features: Annotated[list[str], Field(min_length=1, max_length=10_000)] | None = None
+    """Every other column by default."""
     label: str | None = None
     split: str | None = None
+    """The same as `split.column`."""
     group: Later = None
 
 
 class Shares(Section):
-    """How much of the examples each split gets; or the column that says so."""
+    """The share of the examples that each split gets, all three; or the column that says so."""
 
     train: Annotated[float, Field(gt=0, lt=1)] | None = None
     validation: Annotated[float, Field(gt=0, lt=1)] | None = None
     test: Annotated[float, Field(gt=0, lt=1)] | None = None
     column: str | None = None
+    """Names the split of each row: train, validation or test."""
 
     @field_validator("train", "validation", "test", mode="before")
     @classmethod
@@ -210,16 +233,18 @@ class Shares(Section):
 class DatasetToRegister(Section):
     """An uploaded or built-in dataset under a name. A known name gets its next version."""
 
-    name: NewName
+    name: Name
     file_id: FileId | None = None
     source: Later = None
     builtin: Literal["digits"] | None = None
     format: Literal["auto", "csv", "npz"] = "auto"
     task: Task
     columns: Columns | None = None
+    """Of a CSV file."""
     label_map: Annotated[dict[str, Label], Field(max_length=100_000)] = {}
     """A label as the file spells it, and the name that it gets."""
     split: Shares | None = None
+    """By default 70% train, 15% validation and 15% test, stratified by label."""
     license: Annotated[str, StringConstraints(max_length=200)] | None = None
 
     @field_validator("format", mode="before")

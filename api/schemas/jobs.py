@@ -10,12 +10,13 @@ from distill.config.job import Metadata
 from distill.config.section import Section
 
 JobStatus = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
+ArtifactKind = Literal["student", "teacher", "export", "predictions", "metrics", "report", "log"]
 Conclusion = Literal["passed", "gate_failed", "gate_inconclusive", "export_failed", "no_gate"]
 
 
 class PhaseRead(Read):
     name: Phase
-    status: str
+    status: Literal["running", "done", "failed", "stopped"]
     started_at: Moment | None
     ended_at: Moment | None
 
@@ -34,7 +35,8 @@ class ProgressRead(Read):
 class QueuePlace(Read):
     """Where a waiting job stands, and what it waits for."""
 
-    position: int | None
+    position: int
+    """Among the waiting jobs of the project in the same lane; 1 is next."""
     reason: str
 
 
@@ -62,7 +64,7 @@ class AttemptRead(Read):
 class ArtifactRead(Read):
     id: str
     object: Literal["artifact"] = "artifact"
-    kind: str
+    kind: ArtifactKind
     format: str
     filename: str
     bytes: int
@@ -99,6 +101,7 @@ class JobRead(Read):
     pause_requested_at: Moment | None
     priority: int
     progress: ProgressRead | None
+    """Null until a worker has begun."""
     queue: QueuePlace | None
     """Null unless the job waits."""
     spec: dict[str, Any]
@@ -107,7 +110,9 @@ class JobRead(Read):
     """Every default filled in, names turned into ids."""
     attempt: int
     attempts: list[AttemptRead]
+    """Oldest first."""
     result: dict[str, Any] | None
+    """Once it succeeded: the figures of teacher, student and control, and what they say."""
     artifacts: list[ArtifactRead]
     knowledge: None = None
     error: JobErrorRead | None

@@ -1,13 +1,9 @@
 """What many bodies have in common."""
 
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
-
-from distill.config.job import Name
-from ledger.identifiers import PREFIXES
+from pydantic import BaseModel, ConfigDict
 
 Moment = datetime
 """RFC 3339 in UTC; made from the epoch seconds of a row."""
@@ -16,7 +12,7 @@ Moment = datetime
 class Read(BaseModel):
     """A response body, made from a row."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
 Item = TypeVar("Item")
@@ -27,18 +23,3 @@ class Page(BaseModel, Generic[Item]):
 
     data: list[Item]
     has_more: bool
-
-
-def _not_like_an_id(name: str) -> str:
-    prefix = next((prefix for prefix in PREFIXES if name.startswith(prefix)), None)
-    if prefix is not None:
-        raise PydanticCustomError(
-            "name_like_an_id",
-            "a name may not start with '{prefix}', which is how ids start",
-            {"prefix": prefix},
-        )
-    return name
-
-
-NewName = Annotated[Name, AfterValidator(_not_like_an_id), Field(examples=["digits-teacher"])]
-"""A name that a POST makes."""

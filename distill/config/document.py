@@ -1,11 +1,14 @@
 """Read a job document, or say everything that is wrong with it, each with its place."""
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from distill.config.architectures import ARCHITECTURES
 from distill.config.job import JobDocument, NetworkToBuild, TeacherToTrain
@@ -59,9 +62,37 @@ def problems_of(
 ) -> list[Problem]:
     """Pydantic's errors on `raw` as problems; an unknown field is answered with the nearest name."""
     return [
-        Problem(_pointer(at + _path(entry["loc"], raw)), _detail(dict(entry), schema), _code(entry["type"]))
+        Problem(_pointer(at + _place(entry, raw)), _detail(entry, schema), _code(entry["type"]))
         for entry in error.errors(include_url=False, include_context=True)
     ]
+
+
+def in_plain_words(entry: ErrorDetails) -> str:
+    """Pydantic's message on one mistake, as our other sentences are: what must be, and what is."""
+    match entry["type"]:
+        case "missing":
+            return "this field is required"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"must be an object{_given(entry)}"
+        case "union_tag_not_found":
+            return f"must have a field {entry['ctx']['discriminator']}"
+        case "union_tag_invalid":
+            return "there is no '{tag}'; there are: {expected_tags}".format_map(entry["ctx"])
+    message = entry["msg"]
+    said = _SUBJECT.sub("must ", message).replace(" after validation", "")
+    if message.startswith("Input should"):
+        said = re.split(", (?:unable|got) ", said)[0] + _given(entry)
+    return said.replace("a valid integer", "a whole number").replace("a valid ", "a ")
+
+
+def _given(entry: ErrorDetails) -> str:
+    value = entry["input"]
+    if isinstance(value, str):
+        return f", not '{value[:60]}'"
+    return f", not {json.dumps(value)}" if isinstance(value, bool | int | float | None) else ""
+
+
+_SUBJECT = re.compile(r"^(Input|String|List|Dictionary) should ")
 
 
 def _architecture_problems(document: JobDocument) -> Iterator[Problem]:
@@ -69,6 +100,13 @@ def _architecture_problems(document: JobDocument) -> Iterator[Problem]:
         yield from architecture_problems(document.student.network(), ("student", "config"))
     if isinstance(document.teacher, TeacherToTrain):
         yield from architecture_problems(document.teacher.train, ("teacher", "train", "config"))
+
+
+def _place(entry: ErrorDetails, raw: Any) -> tuple[str, ...]:
+    path = _path(entry["loc"], raw)
+    if entry["type"] == "union_tag_invalid":
+        return (*path, entry["ctx"]["discriminator"].strip("'"))
+    return path
 
 
 def _path(location: tuple[int | str, ...], raw: Any) -> tuple[str, ...]:
@@ -95,9 +133,9 @@ def _code(kind: str) -> str:
     return "unknown_field" if kind == "extra_forbidden" else kind
 
 
-def _detail(entry: dict[str, Any], schema: type[BaseModel]) -> str:
+def _detail(entry: ErrorDetails, schema: type[BaseModel]) -> str:
     if entry["type"] != "extra_forbidden":
-        return str(entry["msg"])
+        return in_plain_words(entry)
     name = str(entry["loc"][-1])
     nearest = get_close_matches(name, sorted(_field_names(schema)), n=1)
     hint = f"; did you mean '{nearest[0]}'?" if nearest else ""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from distill.config.networks import Dataset, Network
+from distill.config.networks import Dataset, Layer, Network
 from distill.config.section import Section
 
 Phase = Literal[
@@ -92,6 +92,8 @@ class Finished(Section):
     conclusion: Literal["passed", "gate_failed", "gate_inconclusive", "export_failed", "no_gate"]
     artifacts: list[ArtifactWritten]
     student: Network | None
+    layers: list[Layer] = []
+    """Of the student."""
     environment: dict[str, Any]
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Discriminator,
     Field,
     StringConstraints,
@@ -14,10 +15,10 @@ from pydantic_core import PydanticCustomError
 
 from distill.config.architectures import ARCHITECTURES, HuggingFace
 from distill.config.losses import HardTarget, LossTerm, SoftTarget
+from distill.config.names import MetadataKey, Name
 from distill.config.section import Later, Section
 from distill.config.training import Training
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """An id, a name, or `name@alias`; resolved to an id at submit."""
 
@@ -25,28 +26,24 @@ Task = Literal["image-classification", "text-classification", "tabular-classific
 LATER_TASKS = ("token-classification", "regression", "feature-extraction", "text-generation")
 
 
-def _known_architecture(section: Any) -> Any:
-    """Check `config` against its architecture, with a pointer into it."""
-    name = section.architecture
+def _known_architecture(name: str) -> str:
     if name not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
         raise PydanticCustomError(
             "unknown_architecture",
             "there is no architecture '{name}'; there are: {known}",
-            {"name": name, "known": known},
+            {"name": name, "known": ", ".join(ARCHITECTURES)},
         )
-    return section
+    return name
+
+
+ArchitectureName = Annotated[str, AfterValidator(_known_architecture), Field(examples=["cnn"])]
 
 
 class NetworkToBuild(Section):
     """An architecture by name, with its parameters."""
 
-    architecture: str
+    architecture: ArchitectureName
     config: dict[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        return _known_architecture(self)  # type: ignore[no-any-return]
 
 
 class TeacherTraining(NetworkToBuild):
@@ -72,8 +69,9 @@ Teacher = Annotated[
 class Student(Section):
     """Exactly one way to get the student."""
 
-    architecture: str | None = None
+    architecture: ArchitectureName | None = None
     config: dict[str, Any] = {}
+    """Of the architecture; GET /v1/architectures says what each takes."""
     huggingface: HuggingFace | None = None
     from_teacher: Later = None
     model: Later = None
@@ -82,11 +80,11 @@ class Student(Section):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.architecture is None) == (self.huggingface is None):
+            raise PydanticCustomError("one_student", "give exactly one of architecture and huggingface")
+        if self.huggingface is not None and self.config:
             raise PydanticCustomError(
-                "one_student", "give exactly one of architecture, huggingface, from_teacher, model"
+                "two_configurations", "config belongs to architecture; put its fields under huggingface"
             )
-        if self.architecture is not None:
-            _known_architecture(self)
         return self
 
     def network(self) -> NetworkToBuild:
@@ -143,7 +141,6 @@ class Limits(Section):
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
 
 
-MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)]
 

@@ -9,15 +9,13 @@ from pydantic_core import PydanticCustomError
 class Section(BaseModel):
     """One frozen part of a document. Unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def _refuse(value: Any) -> None:
     if value in (None, [], {}):
         return
-    raise PydanticCustomError(
-        "not_available_yet", "this part of the job document is not available in this version yet"
-    )
+    raise PydanticCustomError("not_available_yet", "this is not available in this version yet; leave it out")
 
 
 Later = Annotated[None, BeforeValidator(_refuse)]

@@ -65,11 +65,26 @@ def _open(path: Path, request: InspectModel, scratch: Path) -> _Opened:
     if kind == "pickle":
         raise refuse_bare_pickle(path)
     if kind == "huggingface":
+        _require_nothing_besides(request)
         huggingface = open_huggingface(path, scratch)
         return _Opened(huggingface.weights, huggingface)
     if kind == "safetensors":
         return _Opened(open_safetensors(path))
     return _Opened(open_state_dict(path, key=request.state_dict_key))
+
+
+def _require_nothing_besides(request: InspectModel) -> None:
+    """A Hugging Face zip says itself which network it holds; another word on it would go unheard."""
+    said = {"architecture": request.architecture, "config": request.config, "input": request.input}
+    besides = [name for name, value in said.items() if value not in (None, "huggingface")]
+    if besides:
+        raise Rejected(
+            "described_twice",
+            "user",
+            f"the zip's config.json says which network it holds; {' and '.join(besides)} cannot say so too",
+            f"leave out {' and '.join(besides)}, or upload the bare weights",
+            {"pointer": f"/{besides[0]}"},
+        )
 
 
 def _inspected(opened: _Opened, request: InspectModel, out: Path) -> ModelInspected:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.config.events import PhaseChanged, Warned
+from distill.config.document import parse_job
+from distill.config.events import PhaseChanged, Planned, Warned
 from ledger import blobs, lifecycle
 from ledger.database import Sessions
 from ledger.files import Store
-from ledger.lifecycle import Flush, KeptArtifact
+from ledger.lifecycle import Begun, Flush, KeptArtifact
+from ledger.resolve import resolve
 from ledger.tables import Artifact, Job
 from ledger.uploads import add_file
 from tests.ledger import builders
@@ -54,6 +56,15 @@ REPORT = {
     "result": RESULT,
     "table": [{"figure": "accuracy", "teacher": 0.9, "student": 0.9, "control": 0.9}],
 }
+
+PLANNED = Planned(
+    student={"parameters": 1234, "size_bytes": 4936},
+    teacher={"parameters": 9999},
+    fits_memory=True,
+    memory_bytes=2**30,
+    estimate={"seconds": 12.0},
+    warnings=[],
+)
 
 
 @dataclass(frozen=True)
@@ -128,7 +139,7 @@ def run_to_success(sessions: Sessions, *, artifacts: list[KeptArtifact]) -> Job:
     """The best waiting job, claimed, recorded and done."""
     with sessions.writing() as session:
         hold = builders.claimed(session).hold
-        lifecycle.started(session, hold, pid=4242, resumed_from_step=0)
+        lifecycle.record(session, hold, Flush(begun=Begun(pid=4242, resumed_from_step=0)))
         flush = builders.checkpoint(session)
         lifecycle.record(session, hold, flush)
         lifecycle.record(
@@ -144,3 +155,13 @@ def run_to_success(sessions: Sessions, *, artifacts: list[KeptArtifact]) -> Job:
         return lifecycle.succeed(
             session, hold, finished=builders.finished(result=RESULT), artifacts=artifacts
         )
+
+
+def answer_the_dry_run(sessions: Sessions, project_id: str) -> None:
+    """As a worker does, for the document of `raw_document()`."""
+    with sessions.writing() as session:
+        resolved = resolve(session, project_id=project_id, document=parse_job(builders.raw_document()))
+        lifecycle.add_plan(session, project_id=project_id, resolved=resolved)
+        claim = lifecycle.claim_chore(session, worker="w1", lease_s=60)
+        assert claim is not None
+        lifecycle.finish_plan(session, claim.hold, PLANNED)

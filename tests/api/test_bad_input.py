@@ -20,13 +20,15 @@ def database_url(sqlite_url: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Upper", "a b", "-a", "job_x", "mdl_01", "dst_", "a" * 65, "ä", "a/b", 7]
+    "name", ["", "Upper", "a b", "-a", "job_x", "mdl_01", "dst_", "a" * 65, "ä", "a/b", "a\n", 7]
 )
-def test_a_name_that_cannot_be_is_refused(client: TestClient, name: Any):
-    answer = client.post("/v1/datasets", json={**DIGITS, "name": name})
+def test_a_name_that_cannot_be_is_refused(client: TestClient, world: World, name: Any):
+    dataset = client.post("/v1/datasets", json={**DIGITS, "name": name})
+    job = client.post("/v1/jobs", json=raw_document(name=name, output={"name": name}))
 
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == "/name"
+    assert dataset.status_code == job.status_code == 422
+    assert [error["pointer"] for error in dataset.json()["errors"]] == ["/name"]
+    assert [error["pointer"] for error in job.json()["errors"]] == ["/name", "/output/name"]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,8 @@ def test_a_name_that_cannot_be_is_refused(client: TestClient, name: Any):
         ({"architecture": "cnn", "config": {"depht": 3}}, "/config/depht"),
         ({"architecture": "cnn", "config": {"depth": 0}}, "/config/depth"),
         ({"input": {"shape": []}}, "/input/shape"),
+        ({"input": {"shape": [64]}, "task": "image-classification"}, "/input"),
+        ({"input": {"shape": [8, 8]}}, "/input"),
         ({"input": {"shape": [1, 8, 8], "layout": "HWC"}}, "/input/layout"),
         ({"labels": ["a", "a"]}, "/labels"),
         ({"key_map": [{"from": "(", "to": ""}]}, "/key_map/0/from"),
@@ -93,7 +97,9 @@ def test_a_wrong_description_of_a_dataset_is_refused_at_its_place(
         ({"student": {}}, "/student"),
         ({"student": {"architecture": "cnn", "huggingface": {"model_type": "bert"}}}, "/student"),
         ({"student": {"architecture": "cnn", "config": {"depth": 1}}}, "/student/config/depth"),
-        ({"student": {"architecture": "vit"}}, "/student"),
+        ({"losses": [{"kind": "temperature"}]}, "/losses/0/kind"),
+        ({"student": {"architecture": "vit"}}, "/student/architecture"),
+        ({"student": {"huggingface": {"model_type": "bert"}, "config": {"depth": 2}}}, "/student"),
         (
             {"student": {"huggingface": {"model_type": "bert", "auto_map": {}}}},
             "/student/huggingface/auto_map",
@@ -134,3 +140,34 @@ def test_a_teacher_whose_outputs_nobody_named_is_refused(
 
     assert (answer.status_code, answer.json()["code"]) == (422, "label_order_unknown")
     assert "labels" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"losses": [{"kind": "soft_target", "temperature": 0}]}, "must be greater than 0, not 0"),
+        ({"losses": [{"kind": "kl"}]}, "there is no 'kl'; there are: 'soft_target', 'hard_target', "),
+        ({"losses": [{"weight": 1}]}, "must have a field 'kind'"),
+        ({"losses": "kd"}, "must be a list, not 'kd'"),
+        ({"training": 5}, "must be an object, not 5"),
+        ({"training": {"epochs": "many"}}, "must be a whole number, not 'many'"),
+        ({"training": {"batch_size": 1.5}}, "must be a whole number, not 1.5"),
+        ({"dataset": None}, "must be a string, not null"),
+        ({"dedupe_key": ""}, "must have at least 1 character"),
+        ({"name": "My Job"}, "a name has 1 to 64 small letters, digits"),
+        ({"name": "job_1"}, "a name may not start with 'job_', as ids do"),
+        ({"gates": [{"metric": "accuracy"}]}, "this is not available in this version yet; leave it out"),
+    ],
+)
+def test_the_sentence_says_what_must_be_and_what_is(
+    client: TestClient, world: World, change: dict[str, Any], says: str
+):
+    answer = client.post("/v1/jobs", json=raw_document(**change))
+
+    assert says in answer.json()["errors"][0]["detail"]
+
+
+def test_a_field_that_is_missing_is_named(client: TestClient, world: World):
+    answer = client.post("/v1/datasets", json={"name": "d", "builtin": "digits"})
+
+    assert answer.json()["detail"] == "/task: this field is required"

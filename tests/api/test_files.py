@@ -205,3 +205,16 @@ def test_a_file_in_use_stays_and_its_users_are_named(client: TestClient, world: 
     assert (answer.status_code, answer.json()["code"]) == (409, "in_use")
     assert answer.json()["users"] == [model["id"]]
     assert client.get(f"/v1/files/{world.file_id}").status_code == 200
+
+
+def test_a_form_is_refused_because_its_envelope_is_no_file(client: TestClient):
+    answer = client.post("/v1/files", files={"file": ("teacher.pt", CONTENT)})
+
+    assert answer.status_code == 415
+    assert "--data-binary" in answer.json()["detail"]
+
+
+def test_an_upload_says_where_it_is(client: TestClient):
+    answer = client.post("/v1/files", content=CONTENT)
+
+    assert client.get(answer.headers["Location"]).json() == answer.json()

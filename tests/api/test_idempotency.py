@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from api.once import Once
 from ledger.database import Sessions
 from ledger.tables import IdempotencyKey
-from tests.api.seeds import World
+from tests.api.seeds import World, answer_the_dry_run
 from tests.ledger.builders import raw_document
 
 DATASET = {"name": "new", "builtin": "digits", "task": "image-classification"}
@@ -146,4 +146,14 @@ def test_a_dry_run_leaves_the_key_free(
     dry = client.post("/v1/jobs?dry_run=true", headers=KEY, json=raw_document())
 
     assert dry.status_code == 503
+    assert client.post("/v1/jobs", headers=KEY, json=raw_document()).status_code == 201
+
+
+def test_a_dry_run_that_was_answered_leaves_the_key_free_too(
+    client: TestClient, sessions: Sessions, project_id: str, world: World
+):
+    answer_the_dry_run(sessions, project_id)
+    dry, again = (client.post("/v1/jobs?dry_run=true", headers=KEY, json=raw_document()) for _ in range(2))
+
+    assert (dry.status_code, again.status_code) == (200, 200)
     assert client.post("/v1/jobs", headers=KEY, json=raw_document()).status_code == 201

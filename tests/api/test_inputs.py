@@ -1,5 +1,6 @@
 """Models and datasets: registered by a name, shown by version, refused with a reason."""
 
+import pytest
 from starlette.testclient import TestClient
 
 from distill.config.events import Failed
@@ -104,6 +105,36 @@ def test_a_rejected_input_says_why_and_what_to_do(client: TestClient, sessions: 
         "hint": "is it an mlp?",
         "details": {"missing": ["0.weight"]},
     }
+
+
+def test_a_dataset_that_was_rejected_has_no_splits(client: TestClient, sessions: Sessions, world: World):
+    dataset_id = client.post("/v1/datasets", json=DIGITS).json()["id"]
+    with sessions.writing() as session:
+        claim = lifecycle.claim_chore(session, worker="w", lease_s=60)
+        assert claim is not None
+        failed = Failed(code="one_class", error_class="data", message="every row has the label 'x'")
+        lifecycle.reject(session, claim.hold, failed)
+
+    for part in ("preview", "splits/train/content"):
+        answer = client.get(f"/v1/datasets/{dataset_id}/{part}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "input_rejected")
+        assert "every row has the label 'x'" in answer.json()["detail"]
+
+
+def test_a_dataset_goes_by_its_name_wherever_it_is_read(client: TestClient, world: World):
+    for part in ("", "/preview", "/splits/test/content"):
+        by_name, by_id = (client.get(f"/v1/datasets/{each}{part}") for each in ("digits", world.dataset_id))
+        assert by_name.status_code == 200
+        assert by_name.content == by_id.content
+
+
+@pytest.mark.parametrize("address", ["/v1/datasets/digits", "/v1/models/teacher"])
+def test_only_a_version_is_deleted_by_its_id(client: TestClient, world: World, address: str):
+    answer = client.delete(address)
+
+    assert answer.status_code == 404
+    assert "by its id" in answer.json()["detail"]
+    assert client.get(address).status_code == 200
 
 
 def test_what_a_job_names_stays(client: TestClient, world: World):

@@ -3,6 +3,8 @@
 import pytest
 from starlette.testclient import TestClient
 
+from distill.config.networks import Layer
+from ledger import lifecycle
 from ledger.database import Sessions
 from ledger.queue import Doorbell
 from tests.api.seeds import World
@@ -39,6 +41,25 @@ def test_a_job_that_has_run_shows_what_came_of_it(client: TestClient, world: Wor
     (attempt,) = job["attempts"]
     assert (attempt["number"], attempt["pid"], attempt["exit_kind"]) == (1, 4242, "ok")
     assert {artifact["kind"] for artifact in job["artifacts"]} == {"student", "report"}
+
+
+def test_a_finished_student_is_a_model_that_shows_what_it_is(
+    client: TestClient, sessions: Sessions, world: World
+):
+    document = raw_document(output={"name": "kid"}, priority=9)
+    job_id = client.post("/v1/jobs", json=document).json()["id"]
+    layers = [Layer(name="classifier", shape=[10], kind="Linear")]
+    with sessions.writing() as session:
+        hold = builders.claimed(session).hold
+        finished = builders.finished(student=builders.network(), layers=layers)
+        lifecycle.succeed(session, hold, finished=finished, artifacts=[])
+
+    model = client.get("/v1/models/kid").json()
+
+    assert (model["status"], model["version"], model["job_id"]) == ("ready", 1, job_id)
+    assert (model["parameters"], model["size_bytes"]) == (12, 48)
+    assert model["labels"] == builders.LABELS
+    assert model["layers"] == [{"name": "classifier", "shape": [10], "kind": "Linear"}]
 
 
 def test_a_name_that_is_not_there_is_answered_at_its_place(client: TestClient, world: World):
@@ -140,7 +161,14 @@ def test_a_change_needs_the_version_that_was_read(client: TestClient, world: Wor
 
 
 @pytest.mark.parametrize(
-    "change", [{"priority": 5000}, {"name": "x"}, {"metadata": {"k": 1}}, {"metadata": {"k" * 65: "v"}}]
+    "change",
+    [
+        {"priority": 5000},
+        {"name": "x"},
+        {"metadata": {"k": 1}},
+        {"metadata": {"k" * 65: "v"}},
+        {"metadata": {'"': "v"}},
+    ],
 )
 def test_a_change_of_what_cannot_change_is_refused(client: TestClient, world: World, change: dict):
     assert client.patch(f"/v1/jobs/{world.queued_job_id}", json=change).status_code == 422

@@ -18,12 +18,8 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.testclient import TestClient
 
-from distill.config.document import parse_job
-from ledger import lifecycle
 from ledger.database import Sessions
-from ledger.resolve import resolve
-from tests.api.seeds import World
-from tests.api.test_planning import PLANNED
+from tests.api.seeds import World, answer_the_dry_run
 from tests.ledger.builders import raw_document
 
 EXAMPLES_AN_OPERATION = 12
@@ -64,7 +60,7 @@ def test_every_operation_declares_what_it_can_answer(client: TestClient):
 def test_no_request_gets_an_answer_that_the_document_does_not_declare(
     app: FastAPI, client: TestClient, sessions: Sessions, project_id: str, world: World
 ):
-    _answer_the_dry_run(sessions, project_id)  # no worker plans here
+    answer_the_dry_run(sessions, project_id)  # no worker plans here
     schema = schemathesis.openapi.from_dict(app.openapi())
     operations = [found.ok() for found in schema.get_all_operations()]
     failures: list[str] = []
@@ -74,15 +70,6 @@ def test_no_request_gets_an_answer_that_the_document_does_not_declare(
         except (Exception, FailureGroup) as failure:
             failures.append(f"{operation.label}: {failure}")
     assert not failures, "\n\n".join(failures)
-
-
-def _answer_the_dry_run(sessions: Sessions, project_id: str) -> None:
-    with sessions.writing() as session:
-        resolved = resolve(session, project_id=project_id, document=parse_job(raw_document()))
-        lifecycle.add_plan(session, project_id=project_id, resolved=resolved)
-        claim = lifecycle.claim_chore(session, worker="w1", lease_s=60)
-        assert claim is not None
-        lifecycle.finish_plan(session, claim.hold, PLANNED)
 
 
 def _try(operation: Any, client: TestClient, world: World) -> None:

@@ -7,22 +7,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from distill.config.events import Failed, Planned
+from distill.config.events import Failed
 from ledger import lifecycle
 from ledger.database import Sessions
 from ledger.lifecycle import ChoreClaim
-from tests.api.seeds import World
+from tests.api.seeds import PLANNED, World
 from tests.ledger import builders
 from tests.ledger.builders import raw_document
-
-PLANNED = Planned(
-    student={"parameters": 1234, "size_bytes": 4936},
-    teacher={"parameters": 9999},
-    fits_memory=True,
-    memory_bytes=2**30,
-    estimate={"seconds": 12.0},
-    warnings=[],
-)
 
 
 def next_chore(sessions: Sessions) -> ChoreClaim:

@@ -58,6 +58,25 @@ def test_another_method_is_told_which_ones_there_are(client: TestClient, world: 
     assert "GET" in answer.json()["detail"]
 
 
+def test_a_page_for_people_takes_no_other_method_either(client: TestClient):
+    answer = client.post("/docs")
+
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+    assert answer.json()["detail"] == f"This address takes {answer.headers['Allow']}."
+
+
+@pytest.mark.parametrize(
+    ("address", "status"), [("/v1/nowhere", 404), ("/v1/jobs", 405), ("/v1/files/file_x/content", 404)]
+)
+def test_a_head_gets_the_headers_of_the_problem_alone(client: TestClient, address: str, status: int):
+    answer = client.head(address)
+
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["X-Request-ID"]
+
+
 def test_a_request_keeps_the_id_that_it_brings(client: TestClient):
     answer = client.get("/v1/jobs", headers={"X-Request-ID": "ci-run:42"})
 
@@ -110,6 +129,27 @@ def test_a_misspelled_parameter_is_refused_with_the_nearest_name(client: TestCli
             "detail": "unknown parameter 'statuss'; did you mean 'status'?",
         }
     ]
+
+
+@pytest.mark.parametrize("name", ["metadata", "metadata[", "metadata[a", "metadat[a]"])
+def test_a_misspelled_filter_by_metadata_is_refused_with_its_spelling(client: TestClient, name: str):
+    answer = client.get("/v1/jobs", params={name: "x"})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["detail"].endswith("did you mean 'metadata[...]'?")
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["jobs", "models", "datasets", "files", "queue", "workers", "architectures"]
+    + [f"jobs/{{job_id}}/{part}" for part in ("attempts", "checkpoints", "artifacts")],
+)
+@pytest.mark.parametrize("after", ["", "2", "job_1", "zzz"])
+def test_an_item_that_no_list_could_have_is_refused(client: TestClient, world: World, part: str, after: str):
+    answer = client.get(f"/v1/{part.format_map(vars(world))}", params={"after": after})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_item")
+    assert answer.json()["errors"][0]["parameter"] == "after"
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "many", "1.5"])

@@ -190,6 +190,19 @@ def test_what_the_request_lacks_or_gets_wrong_is_answered_with_its_place(
     assert (refused.value.code, refused.value.details["pointer"]) == (code, pointer)
 
 
+@pytest.mark.parametrize("besides", [{"architecture": "cnn"}, {"config": {"depth": 2}}, {"input": DIGIT}])
+def test_what_is_said_beside_a_zip_that_says_it_itself_is_refused(
+    tmp_path: Path, besides: dict[str, Any]
+) -> None:
+    with pytest.raises(Rejected, match="says which network it holds") as refused:
+        inspected(tmp_path, bert_zip, **besides)
+    assert refused.value.details["pointer"] == f"/{next(iter(besides))}"
+
+
+def test_a_zip_may_be_called_what_it_is(tmp_path: Path) -> None:
+    assert inspected(tmp_path, bert_zip, architecture="huggingface").network.architecture == "huggingface"
+
+
 def test_names_that_would_collide_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="would both be called"):
         inspected(tmp_path, partial(torch.save, cnn().state_dict()), **CNN, key_map=[(r"\d", "0")])
