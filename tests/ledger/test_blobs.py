@@ -159,6 +159,20 @@ def test_a_collector_that_dies_is_finished_by_the_next_one(
     assert store.exists(SHA256)
 
 
+def test_a_collector_that_is_too_slow_leaves_the_rest_to_the_next_one(
+    sessions: Sessions, store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(sessions, store, path)
+    age(sessions)
+    with monkeypatch.context() as at_once:
+        at_once.setattr(blobs, "ADOPT_AFTER_S", 0.0)
+        assert blobs.collect(sessions, store) == 0
+    assert store.exists(SHA256)
+    age(sessions)
+    assert blobs.collect(sessions, store) == 1
+    assert not store.exists(SHA256)
+
+
 def test_an_uploader_that_meets_a_doomed_blob_waits_and_writes_it_again(
     sessions: Sessions, store: Store, path: Path
 ) -> None:
