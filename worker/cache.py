@@ -1,7 +1,10 @@
 """Inputs on the local disk, by project and sha256, so that the next job need not fetch them again."""
 
+import contextlib
 import os
 import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from ledger.files import Store
@@ -9,6 +12,8 @@ from worker.hashing import sha256_of
 
 _READ_ONLY = 0o444
 _TRIES = 5
+_ARRIVES_WITHIN_S = 3600.0
+"""What was last written to so long ago was left by a process that died."""
 
 
 class Cache:
@@ -31,10 +36,10 @@ class Cache:
         """
         kept = self._root / project_id / sha256
         for _ in range(_TRIES):
-            self._fetch(sha256, kept)
             try:
+                self._fetch(sha256, kept)
                 _link(kept, target)
-            except FileNotFoundError:  # evicted between the two
+            except FileNotFoundError:  # evicted by another process meanwhile
                 continue
             self._evict()
             return
@@ -55,7 +60,7 @@ class Cache:
 
     def _evict(self) -> None:
         """Remove the longest unused until the rest fits; what is in use frees no room."""
-        files = [(entry.stat(), entry) for entry in self._root.glob("*/*")]
+        files = list(self._files())
         total = sum(stat.st_size for stat, _ in files)
         for stat, entry in sorted(files, key=lambda file: file[0].st_mtime):
             if total <= self._limit_bytes:
@@ -63,6 +68,14 @@ class Cache:
             if stat.st_nlink == 1:
                 entry.unlink(missing_ok=True)
                 total -= stat.st_size
+
+    def _files(self) -> Iterator[tuple[os.stat_result, Path]]:
+        """All but what arrives just now."""
+        for entry in self._root.glob("*/*"):
+            with contextlib.suppress(FileNotFoundError):
+                stat = entry.stat()
+                if not entry.name.startswith(".") or time.time() - stat.st_mtime > _ARRIVES_WITHIN_S:
+                    yield stat, entry
 
 
 def _link(kept: Path, target: Path) -> None:

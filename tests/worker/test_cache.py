@@ -6,6 +6,7 @@ import pytest
 
 from ledger.errors import NotFound
 from ledger.files import Store
+from worker import hashing
 from worker.cache import Cache
 
 
@@ -62,6 +63,37 @@ def test_the_longest_unused_goes_when_there_is_too_much(cache: Cache, store: Sto
         os.utime(tmp_path / "cache" / "prj" / sha256, (age, age))
     cache.place("prj", ids[2], tmp_path / "third")
     assert {path.name for path in (tmp_path / "cache" / "prj").iterdir()} == set(ids[1:])
+
+
+def test_what_another_process_fetches_just_now_does_not_go(
+    cache: Cache, store: Store, tmp_path: Path
+) -> None:
+    arriving, abandoned = tmp_path / "cache" / "prj" / ".arriving", tmp_path / "cache" / "prj" / ".abandoned"
+    arriving.parent.mkdir(parents=True)
+    for file in (arriving, abandoned):
+        file.write_bytes(b"x" * 200)
+    os.utime(abandoned, (0, 0))
+    cache.place("prj", put(store, tmp_path, b"weights"), tmp_path / "target")
+    assert arriving.exists()
+    assert not abandoned.exists()
+
+
+def test_a_copy_that_another_process_evicts_meanwhile_is_fetched_again(
+    cache: Cache, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = put(store, tmp_path, b"weights")
+    cache.place("prj", sha256, tmp_path / "first")
+    look = hashing.sha256_of
+    evictions = iter([True])
+
+    def evicted_before(path: Path) -> str:
+        if next(evictions, False):
+            path.unlink()
+        return look(path)
+
+    monkeypatch.setattr("worker.cache.sha256_of", evicted_before)
+    cache.place("prj", sha256, tmp_path / "second")
+    assert (tmp_path / "second").read_bytes() == b"weights"
 
 
 def test_where_links_do_not_work_it_is_a_copy(
