@@ -1,6 +1,6 @@
 """Models and datasets: a name is a line of versions, a version never changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from distill.config.architectures import ARCHITECTURES
 from distill.config.document import Problem, architecture_problems, problems_of
 from distill.config.folder import InspectDataset, InspectModel
 from distill.config.job import NetworkToBuild
-from distill.config.networks import Network
+from distill.config.networks import Layer, Network
 from distill.config.section import Section
 from ledger.blobs import refer, release
 from ledger.errors import DatabaseBusy, InUse, NotFound, SpecInvalid
@@ -89,7 +89,9 @@ def register_dataset(
     return dataset
 
 
-def add_student(session: Session, job: Job, network: Network, figures: dict[str, Any]) -> Model:
+def add_student(
+    session: Session, job: Job, network: Network, figures: dict[str, Any], layers: Sequence[Layer]
+) -> Model:
     """Register a finished student as the next version of the model that its job's `output` names.
 
     Raises:
@@ -111,7 +113,7 @@ def add_student(session: Session, job: Job, network: Network, figures: dict[str,
             inspection={
                 "parameters": figures.get("parameters"),
                 "size_bytes": figures.get("size_bytes"),
-                "layers": [],
+                "layers": [layer.model_dump() for layer in layers],
                 "report": {},
             },
         ),

@@ -1,6 +1,7 @@
 """One way to the database: `reading()` and `writing()` blocks on SQLite or PostgreSQL."""
 
 import json
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
 
-from ledger.errors import DatabaseBusy
+from ledger.errors import DatabaseBusy, DatabaseFull
 
 
 class clock(FunctionElement[float]):  # noqa: N801 - reads as the SQL function that it is
@@ -41,21 +42,28 @@ def now(session: Session) -> float:
     return session.scalars(select(clock())).one()
 
 
+_PATIENCE_S = 15.0
+"""How long a writer waits for SQLite's one write lock: within its process, then among all of them."""
+
+
 class Sessions:
     """Opens transactions; the block that opened one ends it.
 
     Functions of the ledger take the session and never commit. On SQLite `writing()` begins
     IMMEDIATE, so that a read cannot turn into a write that finds the lock taken, and `reading()`
-    is refused any write. A database that does not answer or give way raises `DatabaseBusy`.
+    is refused any write. A database that does not answer or give way raises `DatabaseBusy`, one
+    whose disk is full its kind `DatabaseFull`.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        # SQLite's own wait for its one writer is a lottery; the threads of a process take turns.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction that commits at the end of the block, or rolls back on an exception."""
-        with self._transaction(writes=True) as session:
+        with self._in_turn(), self._transaction(writes=True) as session:
             yield session
 
     @contextmanager
@@ -63,6 +71,18 @@ class Sessions:
         """A transaction that can only read."""
         with self._transaction(writes=False) as session:
             yield session
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=_PATIENCE_S):
+            raise DatabaseBusy("the database did not give way in time")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Session]:
@@ -73,6 +93,10 @@ class Sessions:
         except (DBAPIError, PoolTimeout) as error:
             if not _passes(error):
                 raise
+            if _is_full(error):
+                raise DatabaseFull(
+                    "the disk of the database is full; delete files or jobs that nobody needs"
+                ) from error
             raise DatabaseBusy("the database did not answer or give way in time") from error
 
     def dispose(self) -> None:
@@ -124,6 +148,10 @@ def _postgresql(url: str, pool_size: int) -> Engine:
         json_serializer=_dumps,
         connect_args={
             "connect_timeout": 5,
+            "keepalives_idle": 10,  # a server that went without a word is noticed within the lease
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 25_000,
             "options": f"-c timezone=utc -c idle_in_transaction_session_timeout={_IDLE_S}s",
         },
     )
@@ -143,7 +171,7 @@ def _sqlite(url: str, pool_size: int) -> Engine:
         max_overflow=pool_size,
         pool_timeout=30,
         json_serializer=_dumps,
-        connect_args={"timeout": 15, "check_same_thread": False},
+        connect_args={"timeout": _PATIENCE_S, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
@@ -164,6 +192,7 @@ def _sqlite(url: str, pool_size: int) -> Engine:
 
 _PASSING = ("08", "40", "53", "55P03", "57")
 """PostgreSQL's classes: connection, rollback, resources, lock not available, shutdown."""
+_DISK_FULL = "53100"
 
 
 def _passes(error: DBAPIError | PoolTimeout) -> bool:
@@ -179,6 +208,11 @@ def _passes(error: DBAPIError | PoolTimeout) -> bool:
     return isinstance(error, OperationalError) and not said.startswith(
         ("no such", "attempt to write", "near")
     )
+
+
+def _is_full(error: DBAPIError | PoolTimeout) -> bool:
+    cause = getattr(error, "orig", None)
+    return getattr(cause, "sqlstate", None) == _DISK_FULL or "disk is full" in str(cause)
 
 
 def _dumps(value: Any) -> str:

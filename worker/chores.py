@@ -18,13 +18,13 @@ from ledger.errors import (
     StoreFull,
     StoreUnavailable,
 )
-from ledger.lifecycle import ChoreClaim
+from ledger.lifecycle import ChoreClaim, Wish
 from ledger.workers import list_workers
 from worker import child as children
 from worker import folders, keep, machine
 from worker.child import Child, Ending, Misspoke
 from worker.folders import Folder
-from worker.lease import Lease, Wish
+from worker.lease import Lease
 from worker.place import Place
 from worker.rejections import crashed, too_large, took_too_long
 from worker.stage import stage_plan, stage_upload
@@ -70,22 +70,17 @@ def _run(place: Place, claim: ChoreClaim, claimed_at: float) -> None:
         except HoldLost as lost:
             log.error("chore_lost", why=str(lost))
         except (StoreUnavailable, StoreFull, BlobDoomed, DatabaseBusy, OSError) as error:
-            log.warning("chore_put_back", error=str(error))
-            _put_back(place, claim, counted=True)
+            log.warning("chore_put_back", error=str(error))  # none of it is the upload's fault
+            _put_back(place, claim, counted=False, delay_s=place.settings.retry_delay.total_seconds())
         except Exception:
             log.exception("chore_broke_down")
-            _put_back(place, claim, counted=True)
+            _put_back(place, claim, counted=True, delay_s=place.settings.retry_delay.total_seconds())
 
 
-def _put_back(place: Place, claim: ChoreClaim, *, counted: bool) -> None:
+def _put_back(place: Place, claim: ChoreClaim, *, counted: bool, delay_s: float = 0.0) -> None:
     try:
         with place.sessions.writing() as session:
-            lifecycle.requeue_chore(
-                session,
-                claim.hold,
-                counted=counted,
-                delay_s=place.settings.retry_delay.total_seconds(),
-            )
+            lifecycle.requeue_chore(session, claim.hold, counted=counted, delay_s=delay_s)
     except (HoldLost, DatabaseBusy) as error:
         log.warning("chore_not_put_back", error=str(error))  # the sweep does, when the lease is over
 
@@ -107,6 +102,7 @@ class _Chore:
         child = self._start()
         cut: Literal["drain", "timeout", "nonsense"] | None = None
         try:
+            self.folder.remember(child.pid)
             cut = self._listen(child)
         finally:
             child.kill()
@@ -156,7 +152,6 @@ class _Chore:
             memory_bytes=self.place.settings.inspect_memory_bytes,
         )
         self.lease.cut_off = child.kill
-        self.folder.remember(child.pid)
         return child
 
     def _listen(self, child: Child) -> Literal["drain", "timeout", "nonsense"] | None:

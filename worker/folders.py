@@ -12,7 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from worker import processes
+
+log = structlog.get_logger(__name__)
 
 _LOCK = "lock"
 _PROCESS = "process"
@@ -76,8 +80,12 @@ def made(work_dir: Path, name: str) -> Iterator[Folder]:
     try:
         yield folder
     finally:
-        remove(folder.path)
-        os.close(lock)
+        try:
+            remove(folder.path)
+        except OSError as error:
+            log.error("folder_stays", folder=str(folder.path), error=str(error))  # until the next start
+        finally:
+            os.close(lock)
 
 
 @contextmanager

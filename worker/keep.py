@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -16,8 +17,8 @@ from worker.verdict import Fail, Retry, Stop, Succeed, Verdict, made_wrong, not_
 
 log = structlog.get_logger(__name__)
 
-_TRIES = 6
-"""With a delay that doubles from half a second, a store may be away for half a minute."""
+_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Between tries: store or database may be away for so long in all."""
 
 
 def artifacts_of(
@@ -84,39 +85,34 @@ def give_back(place: Place, hold: Hold, verdict: Verdict) -> None:
 
 
 def file(place: Place, folder: Folder, path: str, sha256: str) -> None:
-    """Keep the bytes of one file that the process wrote to `out`, patiently.
-
-    Raises:
-        FileNotFoundError, BlobCorrupt: it is not as the process said.
-        StoreUnavailable, StoreFull, BlobDoomed, DatabaseBusy: it could not be kept in half a minute.
-    """
-    source = folder.produced(path)
-    for tried in range(_TRIES):
-        try:
-            bytes_of(place, source, sha256)
-        except (StoreUnavailable, DatabaseBusy) as error:
-            if tried == _TRIES - 1:
-                raise
-            log.warning("keep_delayed", path=path, error=str(error))
-            time.sleep(0.5 * 2**tried)
-        else:
-            return
-
-
-def bytes_of(place: Place, source: Path, sha256: str) -> None:
-    """Keep one file under the name that its process gave its bytes, once that is seen to be true.
+    """Keep one file that the process wrote to `out`, once it is seen to be what it was said to be.
 
     The store may have that blob already, perhaps from another project, and would not look at the
     file; to name it without having it must not be enough to get it.
 
     Raises:
-        BlobCorrupt: the file has another sha256.
-        StoreUnavailable, StoreFull, BlobDoomed, DatabaseBusy: it could not be kept now.
+        FileNotFoundError, ValueError, BlobCorrupt: it is not as the process said.
+        StoreUnavailable, StoreFull, BlobDoomed, DatabaseBusy: it could not be kept.
     """
+    source = folder.produced(path)
     found = sha256_of(source)
     if found != sha256:
         raise BlobCorrupt(f"{source.name} was said to have the sha256 {sha256}, and has {found}")
-    blobs.keep(place.sessions, place.store, path=source, sha256=sha256, size=source.stat().st_size)
+    _patiently(place, source, sha256)
+
+
+def _patiently(place: Place, source: Path, sha256: str) -> None:
+    size = source.stat().st_size
+    put = partial(blobs.keep, place.sessions, place.store, path=source, sha256=sha256, size=size)
+    for delay_s in _DELAYS_S:
+        try:
+            put()
+        except (StoreUnavailable, DatabaseBusy) as error:
+            log.warning("keep_delayed", path=str(source), error=str(error))
+            time.sleep(delay_s)
+        else:
+            return
+    put()
 
 
 def _log(place: Place, folder: Folder, *, attempt: int) -> list[KeptArtifact]:
@@ -125,7 +121,7 @@ def _log(place: Place, folder: Folder, *, attempt: int) -> list[KeptArtifact]:
         return []
     sha256, size = sha256_of(folder.log), folder.log.stat().st_size
     try:
-        blobs.keep(place.sessions, place.store, path=folder.log, sha256=sha256, size=size)
+        _patiently(place, folder.log, sha256)
     except (StoreUnavailable, StoreFull, BlobDoomed, DatabaseBusy) as error:
         log.warning("log_not_kept", error=str(error))
         return []

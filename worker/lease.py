@@ -8,16 +8,16 @@ was sent.
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal, Self
+from typing import Self
 
 import structlog
 
 from ledger.errors import HoldLost
+from ledger.lifecycle import Wish
 from ledger.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-Wish = Literal["cancel", "pause"]
 Renew = Callable[[], Wish | None]
 """Renews once and answers what the user wishes of the work meanwhile."""
 
@@ -59,6 +59,10 @@ class Lease:
     def renewed(self, sent_at: float, wish: Wish | None) -> None:
         """Note a renewal that was sent at `sent_at` (monotonic) and went through."""
         self._renewed_at = max(self._renewed_at, sent_at)
+        self.hear(wish)
+
+    def hear(self, wish: Wish | None) -> None:
+        """Note what the user wishes. A wish is never taken back."""
         self.wish = wish or self.wish
 
     def lose(self, why: str) -> None:

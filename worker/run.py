@@ -10,12 +10,12 @@ from distill.config.events import PhaseChanged, Warned
 from distill.config.folder import StopWish
 from ledger import lifecycle
 from ledger.errors import BlobDoomed, DatabaseBusy, HoldLost, LedgerError
-from ledger.lifecycle import Claim, Flush
+from ledger.lifecycle import Begun, Claim, Flush, KeptArtifact, Wish
 from worker import child as children
 from worker import folders, keep
 from worker.child import Child, Misspoke
 from worker.folders import Folder
-from worker.lease import Lease, Wish
+from worker.lease import Lease
 from worker.notebook import Notebook
 from worker.place import Place
 from worker.stage import Resumption, stage_job
@@ -66,7 +66,7 @@ def _run(place: Place, claim: Claim, claimed_at: float) -> None:
         try:
             lease = stack.enter_context(Lease(renew, place.settings, claimed_at=claimed_at))
             folder = stack.enter_context(folders.made(place.settings.work_dir, name))
-            notebook = stack.enter_context(Notebook(place, claim.hold, lease, folder))
+            notebook = stack.enter_context(Notebook(place, claim, lease, folder))
             attempt = _Attempt(place, claim, claimed_at, lease, folder, notebook)
             attempt.run()
         except HoldLost as lost:
@@ -74,6 +74,14 @@ def _run(place: Place, claim: Claim, claimed_at: float) -> None:
         except Exception as error:
             log.exception("attempt_broke_down")
             keep.give_back(place, claim.hold, broke_down(error))
+
+
+class _AskedToStop(Exception):
+    """Before the process was started, so that there is nobody to tell."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass
@@ -90,16 +98,17 @@ class _Attempt:
 
     def run(self) -> None:
         try:
-            resumption = stage_job(self.place, self.claim, self.folder)
+            resumption = stage_job(self.place, self.claim, self.folder, heed=self._heed)
+            self._heed()
+        except _AskedToStop as asked:
+            self._finish(stopped_for(asked.reason, max_runtime_s=self._max_runtime_s), code=None)
+            return
         except (LedgerError, OSError) as error:
             self._finish(not_staged(error), code=None)
             return
-        self._notice_wishes()
-        if self.asked is not None:
-            self._finish(stopped_for(self.asked, max_runtime_s=self._max_runtime_s), code=None)
-            return
         child = self._start()
         try:
+            self.folder.remember(child.pid)
             self._introduce(child, resumption)
             nonsense = self._supervise(child)
         finally:
@@ -125,15 +134,11 @@ class _Attempt:
             gpu=gpu,
         )
         self.lease.cut_off = child.kill
-        self.folder.remember(child.pid)
         return child
 
     def _introduce(self, child: Child, resumption: Resumption) -> None:
-        """Say that the process runs, and how far its job has come already."""
-        if not self.lease.held:
-            raise HoldLost("the lease ran out before the process started")
-        with self.place.sessions.writing() as session:
-            lifecycle.started(session, self.claim.hold, pid=child.pid, resumed_from_step=resumption.step)
+        """Note that the process runs, and how far its job has come already."""
+        self.notebook.begin(Begun(pid=child.pid, resumed_from_step=resumption.step))
         self.notebook.hear([PhaseChanged(name="staging", status="done")])
         for id in resumption.damaged:
             message = f"the checkpoint {id} is damaged; an older one is used"
@@ -160,6 +165,11 @@ class _Attempt:
     def _wake(self) -> tuple[int, ...]:
         """What may end a wait for the child's word: the call to drain, until it was heard."""
         return (self.place.drain,) if self.asked is None else ()
+
+    def _heed(self) -> None:
+        self._notice_wishes()
+        if self.asked is not None:
+            raise _AskedToStop(self.asked)
 
     def _notice_wishes(self) -> None:
         if self.asked is None:
@@ -191,18 +201,20 @@ class _Attempt:
 
     def _finish(self, verdict: Verdict, *, code: int | None) -> None:
         """Bytes first, rows last, and again where the database or the collector was in the way."""
-        while True:
-            verdict, artifacts = keep.artifacts_of(
-                self.place, self.folder, verdict, attempt=self.claim.hold.attempt
-            )
-            if not self.lease.held:
-                raise HoldLost("the lease ran out before the end was written")
-            self.lease.close()
+        verdict, artifacts = self._kept(verdict)
+        self.lease.close()
+        while self.lease.held:
             try:
                 keep.end(self.place, self.claim.hold, verdict, artifacts, code=code)
-            except (DatabaseBusy, BlobDoomed) as error:
+            except DatabaseBusy as error:
                 log.warning("end_delayed", error=str(error))
                 time.sleep(self.place.flush_s)
+            except BlobDoomed:
+                verdict, artifacts = self._kept(verdict)
             else:
                 log.info("attempt_ended", verdict=type(verdict).__name__)
                 return
+        raise HoldLost("the lease ran out before the end was written")
+
+    def _kept(self, verdict: Verdict) -> tuple[Verdict, list[KeptArtifact]]:
+        return keep.artifacts_of(self.place, self.folder, verdict, attempt=self.claim.hold.attempt)

@@ -1,5 +1,6 @@
 """Fill a folder with what a process needs, every byte verified by its sha256."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,15 +28,21 @@ class Resumption:
     """Ids of newer checkpoints that could not be used."""
 
 
-def stage_job(place: Place, claim: Claim, folder: Folder) -> Resumption:
-    """Everything that `run` reads.
+def stage_job(place: Place, claim: Claim, folder: Folder, *, heed: Callable[[], None]) -> Resumption:
+    """Everything that `run` reads. `heed` is called before each file; what it raises ends the staging.
 
     Raises:
         BlobCorrupt, NotFound, StoreUnavailable: an input cannot be had.
         OSError: the disk is full or broken.
     """
-    dataset = _stage_dataset(place, claim.dataset, folder)
-    teacher = _stage_network(place, claim.teacher, folder) if claim.teacher else None
+    dataset = Dataset.model_validate(claim.dataset.data)
+    teacher = Network.model_validate(claim.teacher.network) if claim.teacher else None
+    splits = {split.file: split.sha256 for split in dataset.splits.values()}
+    for part, files in {"dataset": splits, "teacher": teacher.files if teacher else {}}.items():
+        for name, sha256 in files.items():
+            heed()
+            place.cache.place(claim.job.project_id, sha256, folder.inputs / part / _name(name))
+    heed()
     checkpoint, damaged = _stage_checkpoint(place, claim, folder)
     request = RunJob(
         document=document_of(claim.job.resolved_spec),
@@ -66,20 +73,6 @@ def stage_plan(place: Place, claim: ChoreClaim, folder: Folder, *, memory_bytes:
         memory_bytes=memory_bytes,
     )
     _write(request, folder)
-
-
-def _stage_dataset(place: Place, row: tables.Dataset, folder: Folder) -> Dataset:
-    dataset = Dataset.model_validate(row.data)
-    for split in dataset.splits.values():
-        place.cache.place(row.project_id, split.sha256, folder.inputs / "dataset" / _name(split.file))
-    return dataset
-
-
-def _stage_network(place: Place, row: tables.Model, folder: Folder) -> Network:
-    network = Network.model_validate(row.network)
-    for name, sha256 in network.files.items():
-        place.cache.place(row.project_id, sha256, folder.inputs / "teacher" / _name(name))
-    return network
 
 
 def _stage_checkpoint(

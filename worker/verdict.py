@@ -133,7 +133,7 @@ def _timed_out(max_runtime_s: int) -> JobError:
         "max_runtime_exceeded",
         "timeout",
         f"the job ran for longer than its limits.max_runtime_s of {max_runtime_s} s",
-        hint="its last checkpoint is kept: raise limits.max_runtime_s in a clone, or train for fewer steps",
+        hint="its last checkpoint is kept: retry goes on from there for as long again",
     )
 
 

@@ -14,12 +14,13 @@ from ledger.lifecycle.chores import (
 )
 from ledger.lifecycle.claim import Claim, claim_next
 from ledger.lifecycle.endings import KeptArtifact, fail, requeue, stopped, succeed
-from ledger.lifecycle.hold import Hold, JobError, renew
-from ledger.lifecycle.record import Flush, record, started
+from ledger.lifecycle.hold import Hold, JobError, Wish, look, renew
+from ledger.lifecycle.record import Begun, Flush, record
 from ledger.lifecycle.submit import Submission, clone, submit
 from ledger.lifecycle.wishes import Change, amend, cancel, delete_job, pause, resume, retry
 
 __all__ = [
+    "Begun",
     "Change",
     "ChoreClaim",
     "Claim",
@@ -28,6 +29,7 @@ __all__ = [
     "JobError",
     "KeptArtifact",
     "Submission",
+    "Wish",
     "add_plan",
     "amend",
     "cancel",
@@ -40,6 +42,7 @@ __all__ = [
     "finish_dataset",
     "finish_model",
     "finish_plan",
+    "look",
     "pause",
     "record",
     "reject",
@@ -49,7 +52,6 @@ __all__ = [
     "requeue_chore",
     "resume",
     "retry",
-    "started",
     "stopped",
     "submit",
     "succeed",

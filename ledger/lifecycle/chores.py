@@ -10,15 +10,21 @@ from sqlalchemy.orm import Session
 from distill.config.events import DatasetInspected, Failed, ModelInspected, Planned
 from ledger.blobs import refer
 from ledger.database import clock, now
-from ledger.errors import HoldLost, InputsNotReady
+from ledger.errors import InputsNotReady
 from ledger.identifiers import new_id
-from ledger.lifecycle.hold import Hold, new_token
+from ledger.lifecycle.hold import Hold, held, new_token
 from ledger.lifecycle.rejected import fail_jobs_with_rejected_inputs
 from ledger.resolve import Resolved, resolved_spec
 from ledger.states import ChoreStatus, InputStatus
 from ledger.tables import Blob, Chore, Dataset, File, Model
 
 MAX_CRASHES = 3
+_INPUT_GONE = Failed(
+    code="input_deleted",
+    error_class="user",
+    message="the teacher or the dataset of this job was deleted",
+    hint="register it again, then ask again",
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,16 @@ def add_plan(session: Session, *, project_id: str, resolved: Resolved) -> Chore:
 
 
 def claim_chore(session: Session, *, worker: str, lease_s: float) -> ChoreClaim | None:
-    """Take the oldest waiting chore, by one compare-and-swap."""
+    """Take the oldest waiting chore. A plan whose inputs were deleted fails, and the next is tried."""
+    while (chore := _take(session, worker, lease_s)) is not None:
+        claim = _with_inputs(session, chore)
+        if claim is not None:
+            return claim
+        _reject(session, chore, _INPUT_GONE)
+    return None
+
+
+def _take(session: Session, worker: str, lease_s: float) -> Chore | None:
     oldest = (
         select(Chore.id)
         .where(Chore.status == ChoreStatus.QUEUED, Chore.run_after <= clock())
@@ -81,30 +96,35 @@ def claim_chore(session: Session, *, worker: str, lease_s: float) -> ChoreClaim 
         .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
-    token = new_token()
-    chore = session.scalars(
+    return session.scalars(
         update(Chore)
         .where(Chore.id == oldest, Chore.status == ChoreStatus.QUEUED)
         .values(
             status=ChoreStatus.RUNNING,
             attempt=Chore.attempt + 1,
-            token=token,
+            token=new_token(),
             worker=worker,
             lease_expires_at=clock() + lease_s,
         )
         .returning(Chore)
         .execution_options(synchronize_session=False, populate_existing=True)
     ).one_or_none()
-    if chore is None:
+
+
+def _with_inputs(session: Session, chore: Chore) -> ChoreClaim | None:
+    """The claim with its rows; None where what it is to plan with was deleted."""
+    assert chore.token is not None
+    hold = Hold(chore.id, chore.attempt, chore.token)
+    if chore.kind != "plan":
+        subject = _subject(session, chore)
+        file = session.get_one(File, subject.file_id) if subject and subject.file_id else None
+        return ChoreClaim(hold, chore, file, None, None)
+    named = chore.request["teacher"]
+    teacher = session.get(Model, named) if isinstance(named, str) else None
+    dataset = session.get(Dataset, chore.request["dataset"])
+    if dataset is None or (teacher is None and isinstance(named, str)):
         return None
-    subject = _subject(session, chore)
-    file = session.get_one(File, subject.file_id) if subject is not None and subject.file_id else None
-    teacher, dataset = None, None
-    if chore.kind == "plan":
-        dataset = session.get(Dataset, chore.request["dataset"])
-        if isinstance(chore.request["teacher"], str):
-            teacher = session.get(Model, chore.request["teacher"])
-    return ChoreClaim(Hold(chore.id, chore.attempt, token), chore, file, teacher, dataset)
+    return ChoreClaim(hold, chore, None, teacher, dataset)
 
 
 def renew_chore(session: Session, hold: Hold, *, lease_s: float) -> None:
@@ -113,7 +133,7 @@ def renew_chore(session: Session, hold: Hold, *, lease_s: float) -> None:
     Raises:
         HoldLost: the chore is another's, or gone.
     """
-    _held_chore(session, hold).lease_expires_at = now(session) + lease_s
+    held(session, Chore, hold).lease_expires_at = now(session) + lease_s
 
 
 def finish_model(session: Session, hold: Hold, event: ModelInspected) -> Model:
@@ -123,7 +143,7 @@ def finish_model(session: Session, hold: Hold, event: ModelInspected) -> Model:
         HoldLost: nothing was written.
         BlobDoomed: a file must be kept again first.
     """
-    chore = _held_chore(session, hold)
+    chore = held(session, Chore, hold)
     model = session.get_one(Model, chore.subject_id)
     model.status = InputStatus.READY
     model.network = event.network.model_dump(mode="json")
@@ -146,7 +166,7 @@ def finish_dataset(session: Session, hold: Hold, event: DatasetInspected) -> Dat
         HoldLost: nothing was written.
         BlobDoomed: a file must be kept again first.
     """
-    chore = _held_chore(session, hold)
+    chore = held(session, Chore, hold)
     dataset = session.get_one(Dataset, chore.subject_id)
     parquet = {split: table["sha256"] for split, table in event.tables.items()}
     refer(
@@ -171,7 +191,7 @@ def finish_plan(session: Session, hold: Hold, event: Planned) -> Chore:
     Raises:
         HoldLost: nothing was written.
     """
-    chore = _held_chore(session, hold)
+    chore = held(session, Chore, hold)
     chore.result = event.model_dump(mode="json", exclude={"type"})
     _end(session, chore, ChoreStatus.DONE)
     return chore
@@ -183,7 +203,7 @@ def reject(session: Session, hold: Hold, failed: Failed) -> None:
     Raises:
         HoldLost: nothing was written.
     """
-    _reject(session, _held_chore(session, hold), failed)
+    _reject(session, held(session, Chore, hold), failed)
 
 
 def requeue_chore(
@@ -199,7 +219,7 @@ def requeue_chore(
     Raises:
         HoldLost: nothing was written.
     """
-    chore = _held_chore(session, hold)
+    chore = held(session, Chore, hold)
     put_chore_back(session, chore, counted=counted, failed=failed, delay_s=delay_s)
     return chore
 
@@ -213,26 +233,9 @@ def put_chore_back(
         _reject(session, chore, failed or _never_finished(chore))
         return
     chore.status = ChoreStatus.QUEUED
-    chore.run_after = now(session) + delay_s if counted else 0.0
+    chore.run_after = now(session) + delay_s
     chore.token = chore.worker = chore.lease_expires_at = None
     session.flush()
-
-
-def _held_chore(session: Session, hold: Hold) -> Chore:
-    chore = session.scalars(
-        select(Chore)
-        .where(
-            Chore.id == hold.id,
-            Chore.attempt == hold.attempt,
-            Chore.token == hold.token,
-            Chore.status == ChoreStatus.RUNNING,
-        )
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-    if chore is None:
-        raise HoldLost(f"attempt {hold.attempt} at {hold.id} is over")
-    return chore
 
 
 def _subject(session: Session, chore: Chore) -> Model | Dataset | None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from ledger.database import clock
 from ledger.lifecycle.endings import fail
-from ledger.lifecycle.history import note
+from ledger.lifecycle.history import newest_checkpoints, note
 from ledger.lifecycle.hold import Hold, JobError, new_token
 from ledger.matching import misfits
 from ledger.resolve import document_of
@@ -51,7 +51,8 @@ def claim_next(session: Session, *, lanes: Sequence[str], worker: str, lease_s: 
         dataset = session.get_one(Dataset, job.dataset_id)
         problems = misfits(document_of(job.resolved_spec), teacher, dataset)
         if not problems:
-            return Claim(hold, job, teacher, dataset, _checkpoints(session, job))
+            checkpoints = tuple(session.scalars(newest_checkpoints(job.id)))
+            return Claim(hold, job, teacher, dataset, checkpoints)
         message = "; ".join(f"{problem.pointer}: {problem.detail}" for problem in problems)
         error = JobError(problems[0].code, "user", message, hint="submit a corrected job")
         fail(session, hold, error=error, exit_kind="failed", exit_code=None)
@@ -96,8 +97,3 @@ def _take(session: Session, lanes: Sequence[str], worker: str, lease_s: float) -
         .returning(Job)
         .execution_options(synchronize_session=False, populate_existing=True)
     ).one_or_none()
-
-
-def _checkpoints(session: Session, job: Job) -> tuple[Checkpoint, ...]:
-    newest_first = select(Checkpoint).where(Checkpoint.job_id == job.id).order_by(Checkpoint.id.desc())
-    return tuple(session.scalars(newest_first))

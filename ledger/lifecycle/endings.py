@@ -13,7 +13,7 @@ from ledger.catalog import add_student
 from ledger.database import now
 from ledger.identifiers import new_id
 from ledger.lifecycle.history import leave_running
-from ledger.lifecycle.hold import Hold, JobError, held_job
+from ledger.lifecycle.hold import Hold, JobError, held
 from ledger.states import JobStatus
 from ledger.tables import Artifact, Checkpoint, Job
 
@@ -48,7 +48,7 @@ def succeed(
         HoldLost: nothing was written.
         BlobDoomed: an artifact's bytes must be kept again first.
     """
-    job = held_job(session, hold)
+    job = held(session, Job, hold)
     job.result = finished.result
     job.conclusion = finished.conclusion
     job.environment = finished.environment
@@ -56,7 +56,8 @@ def succeed(
     job.fruitless_attempts = 0
     _add_artifacts(session, job, artifacts)
     if job.resolved_spec.get("output") and finished.student is not None:
-        add_student(session, job, finished.student, finished.result.get("student") or {})
+        figures = finished.result.get("student") or {}
+        add_student(session, job, finished.student, figures, finished.layers)
     leave_running(
         session,
         job,
@@ -82,7 +83,7 @@ def fail(
     Raises:
         HoldLost: nothing was written.
     """
-    job = held_job(session, hold)
+    job = held(session, Job, hold)
     _add_artifacts(session, job, artifacts)
     fail_running(session, job, error, exit_kind=exit_kind, exit_code=exit_code)
     return job
@@ -98,6 +99,8 @@ def stopped(
 ) -> Job:
     """The process stopped as asked, after its checkpoint. A drained attempt does not count.
 
+    A cancel that came while it was being paused outweighs the pause.
+
     Raises:
         HoldLost: nothing was written.
     """
@@ -105,12 +108,10 @@ def stopped(
         return requeue(
             session, hold, exit_kind="drained", exit_code=exit_code, counted=False, artifacts=artifacts
         )
-    job = held_job(session, hold)
+    job = held(session, Job, hold)
     _add_artifacts(session, job, artifacts)
-    status, exit_kind = {
-        "cancel": (JobStatus.CANCELLED, "cancelled"),
-        "pause": (JobStatus.PAUSED, "paused"),
-    }[wish]
+    for_good = wish == "cancel" or job.cancel_requested_at is not None
+    status, exit_kind = (JobStatus.CANCELLED, "cancelled") if for_good else (JobStatus.PAUSED, "paused")
     leave_running(session, job, status, exit_kind=exit_kind, exit_code=exit_code)
     return job
 
@@ -134,7 +135,7 @@ def requeue(
     Raises:
         HoldLost: nothing was written.
     """
-    job = held_job(session, hold)
+    job = held(session, Job, hold)
     _add_artifacts(session, job, artifacts)
     put_back(
         session,

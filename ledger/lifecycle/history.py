@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from ledger.database import now
 from ledger.errors import NotFound
 from ledger.states import TERMINAL, TRANSITIONS, JobStatus
-from ledger.tables import Attempt, Event, Job
+from ledger.tables import Attempt, Checkpoint, Event, Job
 
 
 def locked_job(session: Session, project_id: str, job_id: str) -> Job:
@@ -55,6 +55,13 @@ def note(session: Session, job: Job, type: str, data: dict[str, Any]) -> int:
     )
     session.flush()
     return number
+
+
+def newest_checkpoints(job_id: str) -> Select[Checkpoint]:
+    """The job's checkpoints, newest first: by what the ledger counted, for ids carry the clocks of
+    the machines that made them."""
+    newest_first = (Checkpoint.attempt.desc(), Checkpoint.created_at.desc(), Checkpoint.id.desc())
+    return select(Checkpoint).where(Checkpoint.job_id == job_id).order_by(*newest_first)
 
 
 def turn(session: Session, job: Job, status: JobStatus, **why: Any) -> None:

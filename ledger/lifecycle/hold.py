@@ -2,16 +2,19 @@
 
 import secrets
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session
 
 from distill.config.events import ErrorClass
 from ledger.database import clock
 from ledger.errors import HoldLost
 from ledger.states import JobStatus
-from ledger.tables import Job
+from ledger.tables import Chore, Job
+
+Work = TypeVar("Work", Job, Chore)
+Wish = Literal["cancel", "pause"]
 
 
 @dataclass(frozen=True)
@@ -44,49 +47,62 @@ def new_token() -> str:
     return secrets.token_hex(16)
 
 
-def held_job(session: Session, hold: Hold) -> Job:
-    """The job under this hold, locked until the transaction ends.
+def held(session: Session, table: type[Work], hold: Hold) -> Work:
+    """The job or chore under this hold, locked until the transaction ends.
 
     Raises:
         HoldLost: it runs no more, or for somebody else.
     """
-    job = session.scalars(
-        select(Job)
-        .where(
-            Job.id == hold.id,
-            Job.attempt == hold.attempt,
-            Job.token == hold.token,
-            Job.status == JobStatus.RUNNING,
-        )
-        .with_for_update()
-        .execution_options(populate_existing=True)
+    work = session.scalars(
+        select(table).where(_under(table, hold)).with_for_update().execution_options(populate_existing=True)
     ).one_or_none()
-    if job is None:
-        raise HoldLost(f"attempt {hold.attempt} at {hold.id} is over")
-    return job
+    if work is None:
+        raise _lost(hold)
+    return work
 
 
-def renew(session: Session, hold: Hold, *, lease_s: float) -> Literal["cancel", "pause"] | None:
+def renew(session: Session, hold: Hold, *, lease_s: float) -> Wish | None:
     """Hold on for `lease_s` seconds more; returns what the user wishes of the job meanwhile.
 
     Raises:
         HoldLost: the caller must stop its child and write nothing.
     """
-    wishes = session.execute(
+    asked = session.execute(
         update(Job)
-        .where(
-            Job.id == hold.id,
-            Job.attempt == hold.attempt,
-            Job.token == hold.token,
-            Job.status == JobStatus.RUNNING,
-        )
+        .where(_under(Job, hold))
         .values(lease_expires_at=clock() + lease_s)
         .returning(Job.cancel_requested_at, Job.pause_requested_at)
         .execution_options(synchronize_session=False)
     ).one_or_none()
-    if wishes is None:
-        raise HoldLost(f"attempt {hold.attempt} at {hold.id} is over")
-    cancel_requested_at, pause_requested_at = wishes
+    if asked is None:
+        raise _lost(hold)
+    return _wish(*asked)
+
+
+def look(session: Session, hold: Hold) -> Wish | None:
+    """What the user wishes of the job, at the price of one read. (Raises as `renew` does.)"""
+    asked = session.execute(
+        select(Job.cancel_requested_at, Job.pause_requested_at).where(_under(Job, hold))
+    ).one_or_none()
+    if asked is None:
+        raise _lost(hold)
+    return _wish(*asked)
+
+
+def _under(table: type[Work], hold: Hold) -> ColumnElement[bool]:
+    return and_(
+        table.id == hold.id,
+        table.attempt == hold.attempt,
+        table.token == hold.token,
+        table.status == JobStatus.RUNNING,  # a chore's is spelled the same
+    )
+
+
+def _wish(cancel_requested_at: float | None, pause_requested_at: float | None) -> Wish | None:
     if cancel_requested_at is not None:
         return "cancel"
     return "pause" if pause_requested_at is not None else None
+
+
+def _lost(hold: Hold) -> HoldLost:
+    return HoldLost(f"attempt {hold.attempt} at {hold.id} is over")

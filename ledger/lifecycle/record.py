@@ -5,15 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from distill.config.events import CheckpointWritten, Measured, PhaseChanged, Progressed, Warned
 from ledger.blobs import refer, release
 from ledger.database import insert_or_replace, now
 from ledger.identifiers import new_id
-from ledger.lifecycle.history import note
-from ledger.lifecycle.hold import Hold, held_job
+from ledger.lifecycle.history import newest_checkpoints, note
+from ledger.lifecycle.hold import Hold, held
 from ledger.lifecycle.log import append_log
 from ledger.tables import Attempt, Checkpoint, Job, Metric
 
@@ -22,9 +21,21 @@ KEPT_CHECKPOINTS = 2
 
 
 @dataclass(frozen=True)
+class Begun:
+    """The process of an attempt runs."""
+
+    pid: int
+    resumed_from_step: int
+
+
+@dataclass(frozen=True)
 class Flush:
     """All that happened in an attempt since the last flush, in order."""
 
+    after: int | None = None
+    """The job's last event, as far as the caller knows. While a job runs its worker alone adds any:
+    so a flush that is sent again because no answer came is written once."""
+    begun: Begun | None = None
     phases: tuple[PhaseChanged, ...] = ()
     progress: Progressed | None = None
     metrics: tuple[Measured, ...] = ()
@@ -37,26 +48,22 @@ class Flush:
     """Cut between characters."""
 
 
-def started(session: Session, hold: Hold, *, pid: int, resumed_from_step: int) -> None:
-    """The process of the attempt runs.
-
-    Raises:
-        HoldLost: another attempt has begun, or the job has ended.
-    """
-    held_job(session, hold)
-    attempt = session.get_one(Attempt, (hold.id, hold.attempt))
-    attempt.pid = pid
-    attempt.resumed_from_step = resumed_from_step
-
-
-def record(session: Session, hold: Hold, flush: Flush) -> None:
+def record(session: Session, hold: Hold, flush: Flush) -> int:
     """Write down a flush: at most one `metric` and one `log` event, which hold only the range.
+
+    Returns the number of the job's last event.
 
     Raises:
         HoldLost: nothing was written.
         BlobDoomed: the checkpoint's bytes must be kept again first.
     """
-    job = held_job(session, hold)
+    job = held(session, Job, hold)
+    if flush.after is not None and job.last_event > flush.after:
+        return job.last_event
+    if flush.begun is not None:
+        attempt = session.get_one(Attempt, (hold.id, hold.attempt))
+        attempt.pid = flush.begun.pid
+        attempt.resumed_from_step = flush.begun.resumed_from_step
     if flush.progress is not None:
         job.progress = flush.progress.model_dump(exclude={"type"})
     for change in flush.phases:
@@ -67,9 +74,11 @@ def record(session: Session, hold: Hold, flush: Flush) -> None:
         _measure(session, job, flush.metrics)
     if flush.log:
         kept_from = append_log(session, hold, flush.log_offset, flush.log)
-        note(session, job, "log", {"offset": kept_from, "bytes": len(flush.log)})
+        new = flush.log_offset + len(flush.log) - kept_from
+        note(session, job, "log", {"offset": kept_from, "bytes": new})
     if flush.checkpoint is not None:
         _add_checkpoint(session, job, flush.checkpoint)
+    return job.last_event
 
 
 def _enter_or_leave(session: Session, job: Job, change: PhaseChanged) -> None:
@@ -132,7 +141,6 @@ def _add_checkpoint(session: Session, job: Job, written: CheckpointWritten) -> N
         "checkpoint",
         {"id": checkpoint.id, "phase": written.phase, "run": written.run, "step": written.step},
     )
-    newest_first = select(Checkpoint).where(Checkpoint.job_id == job.id).order_by(Checkpoint.id.desc())
-    for old in session.scalars(newest_first.offset(KEPT_CHECKPOINTS)):
+    for old in session.scalars(newest_checkpoints(job.id).offset(KEPT_CHECKPOINTS)):
         release(session, old.id)
         session.delete(old)

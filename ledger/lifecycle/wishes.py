@@ -83,7 +83,7 @@ def resume(session: Session, project_id: str, job_id: str) -> Change:
 
 
 def retry(session: Session, project_id: str, job_id: str) -> Change:
-    """Queue a failed or cancelled job again, under its id, with a fresh budget of attempts.
+    """Queue a failed or cancelled job again, under its id, with a fresh budget of attempts and time.
 
     Raises:
         NotFound: the project has no such job.
@@ -95,6 +95,7 @@ def retry(session: Session, project_id: str, job_id: str) -> Change:
             return Change(job, changed=False)
         case JobStatus.FAILED | JobStatus.CANCELLED:
             job.fruitless_attempts = 0
+            job.running_s = 0.0
             job.run_after = 0.0
             job.error = None
             job.finished_at = None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from ledger.lifecycle.history import newest_checkpoints
 from ledger.tables import Artifact, Attempt, Checkpoint, Event, LogChunk, Metric
 
 
@@ -57,8 +58,7 @@ def attempts(session: Session, job_id: str) -> list[Attempt]:
 
 def checkpoints(session: Session, job_id: str) -> list[Checkpoint]:
     """Newest first."""
-    query = select(Checkpoint).where(Checkpoint.job_id == job_id).order_by(Checkpoint.id.desc())
-    return list(session.scalars(query))
+    return list(session.scalars(newest_checkpoints(job_id)))
 
 
 def artifacts(session: Session, job_id: str) -> list[Artifact]:

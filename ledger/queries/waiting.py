@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from ledger.database import clock, now
+from ledger.database import clock
 from ledger.lifecycle.claim import claimable
 from ledger.states import ChoreStatus, InputStatus, JobStatus, Lane
 from ledger.tables import Chore, Dataset, Job, Model
@@ -53,23 +53,30 @@ def queue_position(session: Session, job: Job) -> Place | None:
     """None where the job does not wait."""
     if job.status != JobStatus.QUEUED:
         return None
-    ahead = select(func.count()).where(
+    ahead = select(func.count(Job.id)).where(
         Job.project_id == job.project_id,
         Job.lane == job.lane,
         Job.status == JobStatus.QUEUED,
         or_(Job.priority > job.priority, (Job.priority == job.priority) & (Job.id < job.id)),
     )
-    return Place(session.scalars(ahead).one() + 1, _reason(session, job))
+    teacher = select(Model.status).where(Model.id == job.teacher_id)
+    dataset = select(Dataset.status).where(Dataset.id == job.dataset_id)
+    # One question for all of it: this stands in the path of every submission.
+    count, teacher_status, dataset_status, moment = session.execute(
+        select(ahead.scalar_subquery(), teacher.scalar_subquery(), dataset.scalar_subquery(), clock())
+    ).one()
+    return Place(count + 1, _reason(session, job, teacher_status, dataset_status, job.run_after - moment))
 
 
-def _reason(session: Session, job: Job) -> str:
-    for kind, table, id in (("teacher", Model, job.teacher_id), ("dataset", Dataset, job.dataset_id)):
-        status = session.scalars(select(table.status).where(table.id == id)).one_or_none()
-        if status == InputStatus.INSPECTING:
-            return f"its {kind} {id} is being inspected"
-    remaining = job.run_after - now(session)
-    if remaining > 0:
-        return f"tried again in {remaining:.0f} s, after an attempt that broke off"
+def _reason(
+    session: Session, job: Job, teacher_status: str | None, dataset_status: str | None, delay_s: float
+) -> str:
+    if teacher_status == InputStatus.INSPECTING:
+        return f"its teacher {job.teacher_id} is being inspected"
+    if dataset_status == InputStatus.INSPECTING:
+        return f"its dataset {job.dataset_id} is being inspected"
+    if delay_s > 0:
+        return f"tried again in {delay_s:.0f} s, after an attempt that broke off"
     if not any(job.lane in worker.lanes for worker in list_workers(session)):
         return f"no worker serves the lane '{job.lane}'"
     return "waits for a free worker"

@@ -85,7 +85,7 @@ class Job(Table):
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
     running_s: Mapped[float] = mapped_column(default=0.0)
-    """Seconds that earlier attempts ran; `max_runtime_s` counts them."""
+    """Seconds that the attempts since the last retry ran; `max_runtime_s` counts them."""
 
 
 class Attempt(Table):

@@ -53,6 +53,8 @@ def test_a_deep_teacher_teaches_a_shallow_student(
     finished = of_kind(heard, Finished)[-1]
     assert finished.result["compression"]["parameters"] > 1
     assert finished.result["exports"]["safetensors"]["status"] == "verified"
+    weights = [layer for layer in finished.layers if layer.kind in ("Linear", "Conv2d")]
+    assert len(weights) == student["depth"]
 
 
 def test_a_bert_teaches_a_bert_of_two_layers(tmp_path: Path) -> None:

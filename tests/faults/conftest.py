@@ -15,6 +15,7 @@ import pytest
 
 from ledger import tables
 from ledger.database import Sessions
+from ledger.errors import DatabaseBusy
 from ledger.files import Store
 from ledger.queries import attempts, checkpoints, events_after, get_job, log_text
 from ledger.queue import Doorbell
@@ -148,6 +149,18 @@ class Yard:
             return False
         finally:
             connection.close()
+        return True
+
+    def plain_url(self) -> str:
+        """The database as its own driver spells it."""
+        url = self.sessions.engine.url.set(drivername="postgresql")
+        return url.render_as_string(hide_password=False)
+
+    def database_answers(self) -> bool:
+        try:
+            self.workers()
+        except DatabaseBusy:
+            return False
         return True
 
     def workers_log(self) -> str:

@@ -4,7 +4,10 @@ import os
 import signal
 import subprocess
 import time
+from datetime import timedelta
 
+import psycopg
+import pytest
 from sqlalchemy import text
 
 from ledger.database import connect
@@ -131,6 +134,29 @@ def test_a_worker_says_that_it_is_there_and_that_it_goes(yard: Yard) -> None:
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=30) == 0
     assert yard.workers() == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_database_that_crashes_and_recovers_costs_a_running_job_nothing(yard: Yard) -> None:
+    """PostgreSQL answers a killed backend by ending all of them and recovering."""
+    yard.work(lease=timedelta(seconds=60), give_up_after=timedelta(seconds=45))
+    job_id = yard.submit(
+        "for step in range(1, 81):\n"
+        "    progress(step); metric(step, 1.0); print('line', step, flush=True); time.sleep(0.05)\n"
+        "    if step == 5: checkpoint(step, b'five')\n"
+        "finish()"
+    )
+    yard.until_step(job_id, 10)
+    with psycopg.connect(yard.plain_url(), autocommit=True) as connection:
+        connection.execute("SELECT 1")
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+    yard.until(yard.database_answers)
+    yard.until_status(job_id, "succeeded")
+    assert [attempt.exit_kind for attempt in yard.attempts(job_id)] == ["ok"]
+    assert yard.log(job_id) == "".join(f"line {step}\n" for step in range(1, 81))
+    numbers = [event.number for event in yard.events(job_id)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(yard.checkpoints(job_id)) == 1
 
 
 def test_postgresql_ends_the_transaction_of_a_frozen_process_and_frees_its_rows(postgresql_url: str) -> None:

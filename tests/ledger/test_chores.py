@@ -1,5 +1,6 @@
-"""Short work, the inputs that it makes ready or rejects, and the sweep that puts all work right."""
+"""Short work, and the inputs that it makes ready or rejects."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -13,12 +14,10 @@ from ledger.errors import BlobDoomed, HoldLost, InputsNotReady, InUse, NotFound,
 from ledger.lifecycle import ChoreClaim
 from ledger.lifecycle.chores import MAX_CRASHES
 from ledger.resolve import resolve
-from ledger.states import ChoreStatus, InputStatus, JobStatus, Lane
-from ledger.tables import Blob, Chore, Dataset, File, Job, Model, Reference
+from ledger.states import ChoreStatus, InputStatus, JobStatus
+from ledger.tables import Blob, Chore, Dataset, File, Model, Reference
 from tests.ledger.builders import (
     a_dataset,
-    checkpoint,
-    claimed,
     data,
     kept_blob,
     network,
@@ -264,6 +263,48 @@ def test_an_input_that_a_job_names_cannot_go(
         assert session.get(Dataset, dataset.id) is None
 
 
+def test_an_input_cannot_go_while_a_job_that_names_it_is_being_submitted(
+    sessions: Sessions, project_id: str
+) -> None:
+    with sessions.writing() as session:
+        dataset = a_dataset(session, project_id)
+    refused: list[InUse] = []
+
+    def delete() -> None:
+        try:
+            with sessions.writing() as session:
+                catalog.delete_dataset(session, project_id, dataset.id)
+        except InUse as error:
+            refused.append(error)
+
+    deleter = threading.Thread(target=delete)
+    with sessions.writing() as session:
+        job = submitted(session, project_id)
+        deleter.start()
+        deleter.join(0.3)
+        assert deleter.is_alive()
+    deleter.join()
+    assert [error.users for error in refused] == [(job.id,)]
+
+
+def test_a_plan_whose_dataset_was_deleted_fails_and_the_next_chore_is_taken(
+    sessions: Sessions, file: File
+) -> None:
+    with sessions.writing() as session:
+        dataset = a_dataset(session, file.project_id)
+        document = parse_job(raw_document())
+        resolved = resolve(session, project_id=file.project_id, document=document)
+        plan = lifecycle.add_plan(session, project_id=file.project_id, resolved=resolved)
+        catalog.delete_dataset(session, file.project_id, dataset.id)
+    model = registered(sessions, file)
+    assert taken(sessions).chore.subject_id == model.id
+    with sessions.reading() as session:
+        failed = session.get_one(Chore, plan.id)
+    assert failed.status == "failed"
+    assert failed.error is not None
+    assert (failed.error["code"], failed.error["class"]) == ("input_deleted", "user")
+
+
 def test_deleting_a_model_ends_its_inspection(sessions: Sessions, file: File) -> None:
     model = registered(sessions, file)
     claim = taken(sessions)
@@ -272,79 +313,3 @@ def test_deleting_a_model_ends_its_inspection(sessions: Sessions, file: File) ->
         catalog.delete_model(session, file.project_id, model.id)
     with pytest.raises(HoldLost), sessions.writing() as session:
         lifecycle.finish_model(session, claim.hold, event)
-
-
-def expire(sessions: Sessions, **more: Any) -> list[Lane]:
-    with sessions.writing() as session:
-        return lifecycle.sweep.expire(session, **more)
-
-
-def run_out(sessions: Sessions) -> None:
-    """Every lease is over."""
-    with sessions.writing() as session:
-        for table in (Job, Chore):
-            session.execute(
-                update(table).where(table.status == "running").values(lease_expires_at=clock() - 1)
-            )
-
-
-def test_the_sweep_takes_back_what_a_lost_worker_held_and_names_the_lanes(
-    sessions: Sessions, file: File
-) -> None:
-    registered(sessions, file)
-    taken(sessions)
-    with sessions.writing() as session:
-        a_dataset(session, file.project_id)
-        job = submitted(session, file.project_id)
-        hold = claimed(session).hold
-    assert expire(sessions) == []
-    run_out(sessions)
-    assert expire(sessions) == [Lane.CHORES, Lane.CPU]
-    assert expire(sessions) == []
-    with sessions.reading() as session:
-        (attempt,) = queries.attempts(session, job.id)
-        assert queries.get_job(session, file.project_id, job.id).status == JobStatus.QUEUED
-    assert attempt.exit_kind == "lost_worker"
-    with pytest.raises(HoldLost), sessions.writing() as session:
-        lifecycle.renew(session, hold, lease_s=60)
-
-
-def test_a_job_that_loses_every_worker_fails_unless_it_makes_headway(
-    sessions: Sessions, project_id: str
-) -> None:
-    with sessions.writing() as session:
-        a_dataset(session, project_id)
-        job = submitted(session, project_id)
-    for attempt in range(1, 6):
-        with sessions.writing() as session:
-            session.execute(update(Job).values(run_after=0.0))
-            hold = claimed(session).hold
-            if attempt == 2:
-                lifecycle.record(session, hold, checkpoint(session))
-        run_out(sessions)
-        expire(sessions)
-        with sessions.reading() as session:
-            read = queries.get_job(session, project_id, job.id)
-        assert read.status == (JobStatus.FAILED if attempt == 5 else JobStatus.QUEUED)
-    assert read.error is not None
-    assert (read.error["code"], read.error["class"]) == ("lost_worker", "infrastructure")
-
-
-def test_a_locked_home_takes_back_everything_at_once(sessions: Sessions, project_id: str) -> None:
-    with sessions.writing() as session:
-        a_dataset(session, project_id)
-        submitted(session, project_id)
-        claimed(session)
-    assert expire(sessions) == []
-    assert expire(sessions, all_held=True) == [Lane.CPU]
-
-
-def test_a_renewed_lease_is_left_alone(sessions: Sessions, project_id: str) -> None:
-    with sessions.writing() as session:
-        a_dataset(session, project_id)
-        submitted(session, project_id)
-        hold = claimed(session).hold
-    run_out(sessions)
-    with sessions.writing() as session:
-        lifecycle.renew(session, hold, lease_s=60)
-    assert expire(sessions) == []

@@ -10,10 +10,10 @@ from sqlalchemy import event, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from distill.config.document import parse_job
-from ledger import identifiers, lifecycle
+from ledger import database, identifiers, lifecycle
 from ledger.catalog import add_student
 from ledger.database import Sessions, connect, now
-from ledger.errors import DatabaseBusy
+from ledger.errors import DatabaseBusy, DatabaseFull
 from ledger.identifiers import is_id, new_id
 from ledger.tables import Job, Model, Project
 from tests.ledger.builders import a_dataset, network, raw_document, submitted
@@ -59,19 +59,37 @@ def test_a_database_that_cannot_be_reached_is_busy(url: str) -> None:
     sessions.dispose()
 
 
-def test_a_lock_that_is_not_given_up_in_time_is_busy(sqlite_url: str) -> None:
-    sessions = connect(sqlite_url)
-
-    @event.listens_for(sessions.engine, "connect")
-    def _impatient(connection: sqlite3.Connection, record: object) -> None:
-        connection.execute("PRAGMA busy_timeout = 50")
-
+def test_a_lock_that_is_not_given_up_in_time_is_busy(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same process, which waits for its turn, and in another."""
+    monkeypatch.setattr(database, "_PATIENCE_S", 0.05)
+    sessions, elsewhere = connect(sqlite_url), connect(sqlite_url)
     with sessions.writing():
-        with pytest.raises(DatabaseBusy), sessions.writing():
-            pass
-        with sessions.reading() as session:
-            assert session.scalars(select(Project)).all() == []
-    sessions.dispose()
+        for others in (sessions, elsewhere):
+            with pytest.raises(DatabaseBusy), others.writing():
+                pass
+            with others.reading() as session:
+                assert session.scalars(select(Project)).all() == []
+    for others in (sessions, elsewhere):
+        with others.writing():
+            pass  # whoever waited in vain holds nobody up
+        others.dispose()
+
+
+def test_a_full_disk_is_said_to_be_full(sqlite_url: str, postgresql_url: str) -> None:
+    small, other = connect(sqlite_url), connect(postgresql_url)
+
+    @event.listens_for(small.engine, "connect")
+    def _small(connection: sqlite3.Connection, record: object) -> None:
+        connection.execute("PRAGMA max_page_count = 1")  # that is, as many as there are
+
+    with pytest.raises(DatabaseFull, match="full"), small.writing() as session:
+        session.add(Project(id="prj_1", name="x" * 10**6))
+    with pytest.raises(DatabaseFull, match="full"), other.writing() as session:
+        session.execute(text("DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$"))
+    for sessions in (small, other):
+        sessions.dispose()
 
 
 def test_of_many_who_submit_one_dedupe_key_at_once_one_creates(sessions: Sessions, project_id: str) -> None:
@@ -103,7 +121,7 @@ def test_students_that_finish_at_once_become_versions_one_after_the_other(
         job_id = jobs.pop()
         start.wait()
         with sessions.writing() as session:
-            add_student(session, session.get_one(Job, job_id), network(), {"parameters": 1})
+            add_student(session, session.get_one(Job, job_id), network(), {"parameters": 1}, [])
 
     together(finish, 4)
     with sessions.reading() as session:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from ledger import lifecycle, queries
+from ledger import identifiers, lifecycle, queries
 from ledger.database import Sessions, clock
 from ledger.errors import HoldLost, NotAllowedNow, NotFound, PreconditionFailed
 from ledger.identifiers import new_id
@@ -102,7 +102,7 @@ def test_a_job_that_ends_well_keeps_its_artifacts_and_its_result(
     assert (attempt.exit_kind, attempt.exit_code) == ("ok", 0)
 
 
-@pytest.mark.parametrize("late", ["renew", "record", "started", "succeed", "fail", "requeue", "stopped"])
+@pytest.mark.parametrize("late", ["renew", "record", "look", "succeed", "fail", "requeue", "stopped"])
 @pytest.mark.parametrize("why", ["another attempt", "wrong token", "it has ended"])
 def test_a_worker_that_lost_its_job_can_write_nothing(
     sessions: Sessions, job: Job, hold: Hold, late: str, why: str
@@ -120,7 +120,7 @@ def test_a_worker_that_lost_its_job_can_write_nothing(
     verbs = {
         "renew": lambda session: lifecycle.renew(session, hold, lease_s=60),
         "record": lambda session: lifecycle.record(session, hold, checkpoint(session)),
-        "started": lambda session: lifecycle.started(session, hold, pid=7, resumed_from_step=0),
+        "look": lambda session: lifecycle.look(session, hold),
         "succeed": lambda session: lifecycle.succeed(session, hold, finished=finished(), artifacts=[]),
         "fail": lambda session: lifecycle.fail(session, hold, error=CRASH, exit_kind="failed", exit_code=10),
         "requeue": lambda session: lifecycle.requeue(
@@ -214,8 +214,9 @@ def test_a_wish_reaches_the_worker_with_its_renewal(
         assert asked.changed
         assert asked.job.status == "running"
     with sessions.writing() as session:
+        assert lifecycle.look(session, hold) == wish
         assert lifecycle.renew(session, hold, lease_s=60) == wish
-        ended = lifecycle.stopped(session, hold, wish=wish, exit_code=11)  # type: ignore[arg-type]
+        ended = lifecycle.stopped(session, hold, wish=wish, exit_code=11)
     assert ended.status == status
     assert ended.cancel_requested_at is None
     assert ended.pause_requested_at is None
@@ -228,6 +229,27 @@ def test_cancel_outweighs_pause(sessions: Sessions, job: Job, hold: Hold) -> Non
         assert lifecycle.renew(session, hold, lease_s=60) == "cancel"
     with pytest.raises(NotAllowedNow, match="being cancelled"), sessions.writing() as session:
         lifecycle.pause(session, job.project_id, job.id)
+
+
+def test_a_cancel_that_comes_while_the_job_is_being_paused_is_not_lost(
+    sessions: Sessions, job: Job, hold: Hold
+) -> None:
+    with sessions.writing() as session:
+        lifecycle.pause(session, job.project_id, job.id)
+        lifecycle.cancel(session, job.project_id, job.id)
+        ended = lifecycle.stopped(session, hold, wish="pause", exit_code=11)
+    assert ended.status == "cancelled"
+
+
+def test_a_lease_that_is_over_is_no_loss_until_somebody_takes_the_job(
+    sessions: Sessions, job: Job, hold: Hold
+) -> None:
+    with sessions.writing() as session:
+        session.execute(update(Job).values(lease_expires_at=clock() - 3600))
+        lifecycle.record(session, hold, checkpoint(session))
+        assert lifecycle.renew(session, hold, lease_s=60) is None
+        assert lifecycle.sweep.expire(session) == []
+        assert lifecycle.succeed(session, hold, finished=finished(), artifacts=[]).status == "succeeded"
 
 
 @pytest.mark.parametrize(("wish", "status"), [("cancel", "cancelled"), ("pause", "paused")])
@@ -244,14 +266,11 @@ def test_retry_keeps_the_id_and_the_checkpoint_and_gives_a_fresh_budget(
 ) -> None:
     with sessions.writing() as session:
         lifecycle.record(session, hold, checkpoint(session, step=40))
-        lifecycle.fail(session, hold, error=CRASH, exit_kind="failed", exit_code=10)
+        session.execute(update(Attempt).values(started_at=clock() - 3600))
+        assert lifecycle.fail(session, hold, error=CRASH, exit_kind="timeout", exit_code=11).running_s > 3599
         retried = lifecycle.retry(session, job.project_id, job.id).job
-        assert (retried.id, retried.fruitless_attempts, retried.error, retried.finished_at) == (
-            job.id,
-            0,
-            None,
-            None,
-        )
+        assert (retried.id, retried.error, retried.finished_at) == (job.id, None, None)
+        assert (retried.fruitless_attempts, retried.running_s) == (0, 0.0)
         claim = claimed(session)
     assert claim.hold.attempt == 2
     assert claim.checkpoint is not None
@@ -265,6 +284,24 @@ def test_only_the_two_newest_checkpoints_are_kept(sessions: Sessions, job: Job, 
     with sessions.reading() as session:
         assert [one.step for one in queries.checkpoints(session, job.id)] == [4, 3]
         assert session.query(Reference).count() == 2
+
+
+def test_the_newest_checkpoint_is_that_of_the_last_attempt_whatever_the_clocks_of_the_workers(
+    sessions: Sessions, job: Job, hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sessions.writing() as session:
+        lifecycle.record(session, hold, checkpoint(session, step=1))
+        lifecycle.record(session, hold, checkpoint(session, step=2))
+    crash(sessions, hold)
+    with sessions.writing() as session:
+        hold = claimed(session).hold
+    an_hour_ago = identifiers.time.time_ns() - 3600 * 10**9
+    monkeypatch.setattr(identifiers.time, "time_ns", lambda: an_hour_ago)
+    with sessions.writing() as session:
+        lifecycle.record(session, hold, checkpoint(session, step=3))
+    crash(sessions, hold)
+    with sessions.writing() as session:
+        assert [one.step for one in claimed(session).checkpoints] == [3, 2]
 
 
 def test_pause_and_resume_without_a_worker_are_immediate(sessions: Sessions, job: Job) -> None:

@@ -100,6 +100,7 @@ class Lifecycle(RuleBasedStateMachine):
         hold = self.some_hold(data)
         with self.fenced(hold), self.sessions.writing() as session:
             assert lifecycle.renew(session, hold, lease_s=60) == self.jobs[hold.id].wish
+            assert lifecycle.look(session, hold) == self.jobs[hold.id].wish
 
     @precondition(lambda self: self.holds)
     @rule(data=st.data())
@@ -136,7 +137,7 @@ class Lifecycle(RuleBasedStateMachine):
                 case "cancel":
                     job.turn("cancelled")
                 case "pause":
-                    job.turn("paused")
+                    job.turn("cancelled" if job.wish == "cancel" else "paused")
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())

@@ -9,7 +9,7 @@ from distill.config.events import PhaseChanged, Progressed, Warned
 from ledger import lifecycle, queries
 from ledger.database import Sessions
 from ledger.errors import BlobDoomed
-from ledger.lifecycle import Flush, Hold, JobError
+from ledger.lifecycle import Begun, Flush, Hold, JobError
 from ledger.lifecycle.log import HEAD, PIECE, TAIL
 from ledger.tables import Event, Job, LogChunk
 from tests.ledger.builders import a_dataset, checkpoint, claimed, measured, story, submitted
@@ -155,6 +155,39 @@ def test_a_log_flushed_twice_is_kept_once(sessions: Sessions, hold: Hold) -> Non
     write(sessions, hold, Flush(log=b"one two ", log_offset=0))
     write(sessions, hold, Flush(log=b"two three", log_offset=4))
     assert log_of(sessions, hold) == "one two three"
+    with sessions.reading() as session:
+        ranges = [event.data for event in queries.events_after(session, hold.id) if event.type == "log"]
+    assert ranges == [{"offset": 0, "bytes": 8}, {"offset": 8, "bytes": 5}]
+
+
+def test_a_flush_that_is_sent_again_because_no_answer_came_is_written_once(
+    sessions: Sessions, job: Job, hold: Hold
+) -> None:
+    with sessions.writing() as session:
+        written = checkpoint(session).checkpoint
+    flush = Flush(
+        after=2,
+        begun=Begun(pid=7, resumed_from_step=3),
+        phases=(PhaseChanged(name="training", status="running"),),
+        metrics=(measured(1, 1.0),),
+        warnings=(Warned(code="weak_term", message="weak"),),
+        checkpoint=written,
+        log=b"one\n",
+    )
+    with sessions.writing() as session:
+        last = lifecycle.record(session, hold, flush)
+    with sessions.writing() as session:
+        assert lifecycle.record(session, hold, flush) == last
+        told = story(session, job.id)
+        assert len(queries.checkpoints(session, job.id)) == 1
+    with sessions.writing() as session:
+        fresh = Flush(after=last, log=b"two\n", log_offset=4)
+        assert lifecycle.record(session, hold, fresh) == last + 1
+    assert [number for number, _, _ in told] == list(range(1, last + 1))
+    assert log_of(sessions, hold) == "one\ntwo\n"
+    with sessions.reading() as session:
+        (attempt,) = queries.attempts(session, job.id)
+    assert (attempt.pid, attempt.resumed_from_step) == (7, 3)
 
 
 def test_bytes_that_are_no_text_do_not_stop_the_log(sessions: Sessions, hold: Hold) -> None:

@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ledger import tables
 from ledger.database import Sessions
 from ledger.files import Store
-from ledger.queries import attempts, events_after, get_job, log_text
+from ledger.queries import attempts, checkpoints, events_after, get_job, log_text
 from ledger.settings import Settings
 from tests.worker.scripted import Scripted, quick, scripted, submit
 
@@ -61,6 +62,25 @@ class Bench:
         thread = threading.Thread(target=wait)
         thread.start()
         return thread
+
+    def tell_when_kept(self, job_id: str, *steps: int) -> threading.Thread:
+        """Let the process know, as it does not in truth, that its checkpoints are kept (`until_kept`)."""
+
+        def wait() -> None:
+            for step in steps:
+                self.when(job_id, partial(self._is_kept, step), partial(self._tell, step)).join()
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        return thread
+
+    def _is_kept(self, step: int, job: tables.Job) -> bool:
+        with self.sessions.reading() as session:
+            return step in [row.step for row in checkpoints(session, job.id)]
+
+    def _tell(self, step: int) -> None:
+        (folder,) = (self.settings.work_dir / "attempts").iterdir()
+        (folder / "in" / f"kept-{step}").touch()
 
     def wish(self, verb: Callable[..., Any], job_id: str) -> Callable[[], None]:
         def ask() -> None:

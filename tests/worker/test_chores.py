@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from distill.config.document import parse_job
 from ledger import catalog, lifecycle, tables
-from ledger.database import Sessions
+from ledger.database import Sessions, now
 from ledger.errors import StoreUnavailable
 from ledger.files import Store
 from ledger.resolve import resolve
@@ -166,7 +166,9 @@ def test_a_store_that_is_away_puts_the_chore_back(desk: Desk, monkeypatch: pytes
     monkeypatch.setattr(desk.store, "fetch", away)
     desk.work(INSPECTED, retry_delay=timedelta(hours=1))
     assert desk.model().status == "inspecting"
-    assert (desk.chore().status, desk.chore().crashes) == ("queued", 1)
+    assert (desk.chore().status, desk.chore().crashes) == ("queued", 0)
+    with desk.sessions.reading() as session:
+        assert desk.chore().run_after > now(session) + 3000
 
 
 def test_a_drain_puts_the_chore_back_uncounted(desk: Desk) -> None:

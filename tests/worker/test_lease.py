@@ -21,6 +21,12 @@ def settings() -> Settings:
     )
 
 
+def test_the_figures_leave_time_to_miss_a_renewal_and_to_kill_before_another_begins() -> None:
+    figures = Settings(database_url="sqlite://", broker_url="redis://", store_url="file:///", work_dir="/")
+    assert figures.renew_every * 2 < figures.give_up_after
+    assert figures.give_up_after + timedelta(seconds=10) < figures.lease
+
+
 def test_a_lease_that_is_renewed_is_held_and_brings_the_wishes_of_the_user(settings: Settings) -> None:
     renewals: list[float] = []
     enough = threading.Event()

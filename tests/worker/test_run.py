@@ -82,11 +82,13 @@ def test_a_killed_process_is_tried_again_at_once_and_goes_on_from_its_checkpoint
 
 def test_only_the_newest_two_checkpoints_are_kept(bench: Bench) -> None:
     job_id = bench.submit()
+    telling = bench.tell_when_kept(job_id, 10, 20, 30, 40)
     run_jobs(
         bench.slot(
-            "for step in (10, 20, 30, 40):\n    checkpoint(step, b'%d' % step); time.sleep(0.5)\nfinish()"
+            "for step in (10, 20, 30, 40):\n    checkpoint(step, b'%d' % step); until_kept(step)\nfinish()"
         )
     )
+    telling.join()
     with bench.sessions.reading() as session:
         assert sorted(row.step for row in checkpoints(session, job_id)) == [30, 40]
 
@@ -98,12 +100,14 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_it(bench: Bench)
         "    assert open('in/checkpoint', 'rb').read() == b'ten'\n"
         "    finish()\n"
         "else:\n"
-        "    checkpoint(10, b'ten'); time.sleep(0.5); checkpoint(20, b'twenty'); time.sleep(0.5)\n"
+        "    checkpoint(10, b'ten'); until_kept(10); checkpoint(20, b'twenty'); until_kept(20)\n"
         "    say(type='stopped', wish='pause'); sys.exit(11)"
     )
     pausing = bench.when(job_id, lambda job: job.status == "running", bench.wish(lifecycle.pause, job_id))
+    telling = bench.tell_when_kept(job_id, 10, 20)
     run_jobs(bench.slot(script))
     pausing.join()
+    telling.join()
     assert bench.job(job_id).status == "paused"
     with bench.sessions.reading() as session:
         newest = checkpoints(session, job_id)[0]

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +38,22 @@ def test_a_wish_reaches_the_process_as_a_line_and_ends_the_attempt(
         assert [row.step for row in checkpoints(session, job_id)] == [7]
 
 
+def test_a_wish_in_a_quiet_phase_is_seen_long_before_the_lease_is_renewed(bench: Bench) -> None:
+    job_id = bench.submit(limits={"max_runtime_s": 20})
+    wishing = bench.when(job_id, at_step(1), bench.wish(lifecycle.cancel, job_id))
+    never = timedelta(hours=1)
+    run_jobs(
+        bench.slot(
+            "progress(1); say(type='stopped', wish=wish()); sys.exit(11)",
+            lease=never,
+            renew_every=never,
+            give_up_after=never,
+        )
+    )
+    wishing.join()
+    assert bench.job(job_id).status == "cancelled"
+
+
 def test_a_process_that_will_not_stop_is_killed_when_its_grace_is_over(bench: Bench) -> None:
     job_id = bench.submit()
     wishing = bench.when(job_id, at_step(1), bench.wish(lifecycle.cancel, job_id))
@@ -59,6 +77,25 @@ def test_a_drain_gives_the_job_back_uncounted_and_takes_no_other(bench: Bench) -
     assert (job.status, job.fruitless_attempts) == ("queued", 0)
     assert bench.attempts(first)[0].exit_kind == "drained"
     assert bench.attempts(second) == []
+
+
+def test_a_drain_while_inputs_arrive_does_not_wait_for_the_rest_of_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = bench.submit()
+    fetch, fetched = bench.store.fetch, []
+
+    def fetch_and_drain(sha256: str, to: Path) -> None:
+        fetch(sha256, to)
+        fetched.append(sha256)
+        os.write(bench.drain[1], b".")
+
+    monkeypatch.setattr(bench.store, "fetch", fetch_and_drain)
+    run_jobs(bench.slot("finish()"))
+    job = bench.job(job_id)
+    assert (job.status, job.fruitless_attempts) == ("queued", 0)
+    assert bench.attempts(job_id)[0].exit_kind == "drained"
+    assert len(fetched) == 1
 
 
 def test_a_job_past_its_time_fails_with_its_checkpoint_kept(bench: Bench) -> None:

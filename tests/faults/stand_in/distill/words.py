@@ -15,6 +15,9 @@ def metric(step, value):
 def checkpoint(step, content):
     file = write(f"out/checkpoint-{step}", content)
     say(type="checkpoint", phase="training", run="student", step=step, **file)
+def until_kept(step):
+    while not pathlib.Path(f"in/kept-{step}").exists():
+        time.sleep(0.01)
 def finish(content=b"weights"):
     file = write("out/student.safetensors", content)
     say(type="finished", result={"step": 100}, conclusion="no_gate", student=None, environment={},
