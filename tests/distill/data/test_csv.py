@@ -2,6 +2,7 @@
 
 import csv
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -115,13 +116,11 @@ def test_whatever_the_csv_module_writes_is_read_back(tmp_path: Path, rows) -> No
 
 @given(st.binary(max_size=200))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_any_bytes_are_read_or_refused_with_a_sentence(tmp_path: Path, content: bytes) -> None:
+def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "upload"
     path.write_bytes(b"a,label\n" + content)
-    try:
+    with suppress(Rejected):  # anything else is a failure
         read(path, TABULAR)
-    except Rejected as refused:
-        assert refused.message
 
 
 def test_a_column_may_name_the_split_of_each_row(tmp_path: Path) -> None:
