@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from api.bodies import JsonBodyDep
 from api.dependencies import CallerDep, HouseDep
 from api.problems import MEDIA_TYPE, Handler, describe
+from distill.config.names import Spelling
 from ledger import idempotency
 from ledger.database import Sessions
 from ledger.errors import IdempotencyInFlight, LedgerError
@@ -31,13 +32,18 @@ _NOT_KEPT = frozenset({401, 403, 408, 409, 429})
 """Beside 5xx: answers that the same request may well not get again."""
 _RENEW_EVERY_S = 20.0
 
+_Key = Annotated[
+    str,
+    Spelling(
+        r"^[\x20-\x7e]{1,255}$",
+        code="idempotency_key_invalid",
+        rule="a key has 1 to 255 characters of printable ASCII",
+    ),
+]
 IdempotencyKey = Annotated[
-    str | None,
+    _Key | None,
     Header(
         alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x20-\x7e]+$",
         description="The same key and body within a day get the first answer again.",
     ),
 ]

@@ -6,8 +6,9 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from api.problems import MEDIA_TYPE, ProblemRead
-from api.schemas.inputs import DatasetToRegister, ModelToRegister
+from api.schemas.datasets import DatasetToRegister
 from api.schemas.jobs import JobChange
+from api.schemas.models import ModelToRegister
 from distill.config.job import JobDocument
 
 BODIES = (DatasetToRegister, JobChange, JobDocument, ModelToRegister)

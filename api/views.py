@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.schemas.inputs import DatasetRead, ModelRead, Rejection, SplitRead
+from api.schemas.datasets import DatasetRead, SplitRead
+from api.schemas.inputs import Rejection
 from api.schemas.jobs import ArtifactRead, AttemptRead, JobRead
+from api.schemas.models import ModelRead
 from ledger import queries
 from ledger.tables import Artifact, Attempt, Dataset, Job, Model
 

@@ -86,6 +86,7 @@ def one_input(found: Mapping[str, Any]) -> RenderableType:
         ("version", str(found.get("version", ""))),
         ("status", _status(found["status"])),
         ("task", found.get("task")),
+        ("architecture", found.get("architecture")),
         ("parameters", _count(found.get("parameters"))),
         ("labels", ", ".join(found.get("labels") or [])),
         *_splits(found.get("splits")),

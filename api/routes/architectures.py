@@ -4,7 +4,7 @@ from inspect import getdoc
 
 from api.dependencies import PagingDep
 from api.routes.guarded import guarded_router
-from api.schemas.inputs import ArchitectureRead
+from api.schemas.models import ArchitectureRead
 from api.schemas.shared import Page
 from distill.config.architectures import ARCHITECTURES
 

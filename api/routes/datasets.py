@@ -14,7 +14,8 @@ from api.openapi import problems
 from api.problems import Problem
 from api.references import Reference, find_dataset, one_version
 from api.routes.guarded import guarded_router
-from api.schemas.inputs import DatasetRead, DatasetToRegister, Status
+from api.schemas.datasets import DatasetRead, DatasetToRegister
+from api.schemas.inputs import Status
 from api.schemas.shared import Page
 from api.views import show_dataset
 from api.waiting import WaitSeconds, held

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import Query, Request, Response
-from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from api import downloads
@@ -15,20 +14,18 @@ from api.receiving import Received, received
 from api.routes.guarded import guarded_router
 from api.schemas.inputs import FileRead, Purpose
 from api.schemas.shared import Page
-from distill.config.names import spelling
+from distill.config.names import Spelling
 from ledger import blobs, queries, uploads
 
 router = guarded_router("/v1/files", "files")
 
-_FILENAME = r"^[^/\\\x00-\x1f\x7f]{1,255}$"
 Filename = Annotated[
     str,
-    spelling(
-        _FILENAME,
+    Spelling(
+        r"^[^/\\\x00-\x1f\x7f]{1,255}$",
         code="filename_invalid",
         rule="a file name has 1 to 255 characters, without slashes and control characters",
     ),
-    WithJsonSchema({"type": "string", "pattern": _FILENAME}),
     Query(description="A plain file name, without folders."),
 ]
 _RAW_BODY = {

@@ -10,7 +10,8 @@ from api.once import OnceDep
 from api.openapi import problems
 from api.references import Reference, find_model, one_version
 from api.routes.guarded import guarded_router
-from api.schemas.inputs import ModelRead, ModelToRegister, Status
+from api.schemas.inputs import Status
+from api.schemas.models import ModelRead, ModelToRegister
 from api.schemas.shared import Page
 from api.views import show_model
 from api.waiting import WaitSeconds, held

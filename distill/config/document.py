@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,6 +13,8 @@ from pydantic_core import ErrorDetails
 
 from distill.config.architectures import ARCHITECTURES
 from distill.config.job import JobDocument, NetworkToBuild, TeacherToTrain
+
+_FEW = 8
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,11 @@ def problems_of(
     error: ValidationError, schema: type[BaseModel], raw: Any, at: tuple[str, ...] = ()
 ) -> list[Problem]:
     """Pydantic's errors on `raw` as problems; an unknown field is answered with the nearest name."""
-    return [
-        Problem(_pointer(at + _place(entry, raw)), _detail(entry, schema), _code(entry["type"]))
-        for entry in error.errors(include_url=False, include_context=True)
-    ]
+    problems = []
+    for entry in error.errors(include_url=False, include_context=True):
+        path = _place(entry, raw)
+        problems.append(Problem(_pointer(at + path), _detail(entry, path, schema), _code(entry["type"])))
+    return problems
 
 
 def in_plain_words(entry: ErrorDetails) -> str:
@@ -133,29 +137,44 @@ def _code(kind: str) -> str:
     return "unknown_field" if kind == "extra_forbidden" else kind
 
 
-def _detail(entry: ErrorDetails, schema: type[BaseModel]) -> str:
+def _detail(entry: ErrorDetails, path: tuple[str, ...], schema: type[BaseModel]) -> str:
     if entry["type"] != "extra_forbidden":
         return in_plain_words(entry)
     name = str(entry["loc"][-1])
-    nearest = get_close_matches(name, sorted(_field_names(schema)), n=1)
-    hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
-    return f"unknown field '{name}'{hint}"
+    section = [step for step in path[:-1] if not step.isdigit()]
+    return f"unknown field '{name[:80]}'" + _better(name, section, _places(schema.model_json_schema()))
 
 
-def _field_names(schema: type[BaseModel]) -> set[str]:
-    """Every field name of a document, sections within it included."""
-    names: set[str] = set()
+def _better(name: str, section: list[str], places: dict[str, str]) -> str:
+    """The nearest name, where the same name does stand, or all names where these are few."""
+    if name in places:
+        above = ".".join(section)
+        return (
+            "; another kind has it"
+            if places[name] == f"{above}.{name}"
+            else f" here; there is {places[name]}"
+        )
+    if nearest := get_close_matches(name, sorted(places), n=1):
+        return f"; did you mean '{nearest[0]}'?"
+    few = [field for field, place in places.items() if "." not in place]
+    return f"; there are: {', '.join(few)}" if len(few) <= _FEW else ""
 
-    def collect(node: Any) -> None:
-        if isinstance(node, dict):
-            properties = node.get("properties")
-            if isinstance(properties, dict):
-                names.update(properties)
-            for value in node.values():
-                collect(value)
-        elif isinstance(node, list):
-            for value in node:
-                collect(value)
 
-    collect(schema.model_json_schema())
-    return names
+def _places(schema: dict[str, Any]) -> dict[str, str]:
+    """Every field name of a document, and the shallowest place where it stands: `training.epochs`."""
+    places: dict[str, str] = {}
+    seen: set[str] = set()
+    ahead: deque[tuple[str, Any]] = deque([("", schema)])
+    while ahead:
+        above, node = ahead.popleft()
+        reference = node.get("$ref", "")
+        if reference and reference not in seen:
+            seen.add(reference)
+            ahead.append((above, schema["$defs"][reference.rsplit("/")[-1]]))
+        ahead.extend((above, arm) for kind in ("anyOf", "oneOf", "allOf") for arm in node.get(kind, ()))
+        if isinstance(node.get("items"), dict):
+            ahead.append((above, node["items"]))
+        for name, field in node.get("properties", {}).items():
+            places.setdefault(name, above + name)
+            ahead.append((f"{above}{name}.", field))
+    return places

@@ -1,25 +1,33 @@
 """How names are spelled, with the rule in words for whoever spells one wrong."""
 
 import re
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
-
-
-def spelling(pattern: str, *, code: str, rule: str) -> AfterValidator:
-    """A check of a string against `pattern`, which answers with the rule in words."""
-
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise PydanticCustomError(code, rule)
-        return text
-
-    return AfterValidator(check)
-
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 ID_PREFIXES = ("file_", "upl_", "mdl_", "dst_", "job_", "ckpt_", "art_", "key_", "prj_", "whk_", "chr_")
-_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """Annotates a string that must match `pattern`; `rule` says the same in words."""
+
+    pattern: str
+    code: str
+    rule: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _checked(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise PydanticCustomError(self.code, self.rule)
+        return text
 
 
 def _unlike_an_id(text: str) -> str:
@@ -33,22 +41,20 @@ def _unlike_an_id(text: str) -> str:
 
 Name = Annotated[
     str,
-    spelling(
-        _NAME,
+    Spelling(
+        r"^[a-z0-9][a-z0-9._-]{0,63}$",
         code="name_invalid",
         rule="a name has 1 to 64 small letters, digits, '.', '_' and '-', and begins with a letter or digit",
     ),
     AfterValidator(_unlike_an_id),
-    WithJsonSchema({"type": "string", "pattern": _NAME, "examples": ["digits-teacher"]}),
+    Field(examples=["digits-teacher"]),
 ]
-_METADATA_KEY = r"^[ !#-\[\]-~]{1,64}$"
 MetadataKey = Annotated[
     str,
-    spelling(
-        _METADATA_KEY,
+    Spelling(
+        r"^[ !#-\[\]-~]{1,64}$",
         code="metadata_key_invalid",
         rule="a key has 1 to 64 characters of printable ASCII, without quotes and backslashes",
     ),
-    WithJsonSchema({"type": "string", "pattern": _METADATA_KEY}),
 ]
-"""Printable ASCII without quotes and backslashes, which every database finds in the same way."""
+"""So spelled, every database finds it in the same way."""
