@@ -9,13 +9,14 @@ from distill.config.document import parse_job
 from distill.config.events import CheckpointWritten, Finished, Measured
 from distill.config.networks import Dataset as Data
 from distill.config.networks import Input, Network, Split
-from ledger import lifecycle
-from ledger.database import clock, insert_or_keep
+from ledger import catalog, lifecycle
+from ledger.database import Sessions, clock, insert_or_keep
 from ledger.identifiers import new_id
-from ledger.lifecycle import Claim, Flush
+from ledger.lifecycle import ChoreClaim, Claim, Flush, Hold, JobError
 from ledger.states import InputStatus
-from ledger.tables import Blob, Dataset, Event, Job, Model
+from ledger.tables import Blob, Dataset, Event, File, Job, Model
 
+CRASH = JobError("process_died", "infrastructure", "the process died", retryable=True)
 LABELS = [str(digit) for digit in range(10)]
 IMAGE = Input(kind="image", shape=[1, 8, 8], dtype="uint8")
 
@@ -161,3 +162,24 @@ def story(session: Session, job_id: str) -> list[tuple[int, str, Any]]:
         (event.number, event.type, event.data.get("status") or event.data.get("code"))
         for event in session.query(Event).where(Event.job_id == job_id).order_by(Event.number)
     ]
+
+
+def crash(sessions: Sessions, hold: Hold, *, counted: bool = True, delay_s: float = 10.0) -> Job:
+    with sessions.writing() as session:
+        return lifecycle.requeue(
+            session, hold, exit_kind="signal", exit_code=-9, counted=counted, error=CRASH, delay_s=delay_s
+        )
+
+
+def registered(sessions: Sessions, file: File, **declared: Any) -> Model:
+    with sessions.writing() as session:
+        return catalog.register_model(
+            session, project_id=file.project_id, declared={"name": "teacher", **declared}, file_id=file.id
+        )
+
+
+def taken(sessions: Sessions) -> ChoreClaim:
+    with sessions.writing() as session:
+        claim = lifecycle.claim_chore(session, worker="chores-1", lease_s=60)
+    assert claim is not None
+    return claim

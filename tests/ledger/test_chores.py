@@ -1,62 +1,32 @@
 """Short work, and the inputs that it makes ready or rejects."""
 
-import threading
-from typing import Any
-
 import pytest
 from sqlalchemy import update
 
 from distill.config.document import parse_job
 from distill.config.events import DatasetInspected, Failed, ModelInspected, Planned
-from ledger import catalog, lifecycle, queries, uploads
+from ledger import catalog, lifecycle, queries
 from ledger.database import Sessions, clock
-from ledger.errors import BlobDoomed, HoldLost, InputsNotReady, InUse, NotFound, SpecInvalid
-from ledger.lifecycle import ChoreClaim
+from ledger.errors import BlobDoomed, HoldLost, InputsNotReady
 from ledger.lifecycle.chores import MAX_CRASHES
 from ledger.resolve import resolve
 from ledger.states import ChoreStatus, InputStatus, JobStatus
-from ledger.tables import Blob, Chore, Dataset, File, Model, Reference
+from ledger.tables import Blob, Chore, File, Model, Reference
 from tests.ledger.builders import (
     a_dataset,
     data,
     kept_blob,
     network,
     raw_document,
+    registered,
     sha256_of,
     submitted,
+    taken,
 )
 
-RULES = [{"from": "a", "to": "b"}]
 UNREADABLE = Failed(
     code="file_unreadable", error_class="user", message="it is no checkpoint", hint="send one"
 )
-
-
-@pytest.fixture
-def file(sessions: Sessions, project_id: str) -> File:
-    with sessions.writing() as session:
-        return uploads.add_file(
-            session,
-            project_id=project_id,
-            filename="teacher.pt",
-            purpose="model",
-            sha256=kept_blob(session, "upload"),
-            size=6,
-        )
-
-
-def registered(sessions: Sessions, file: File, **declared: Any) -> Model:
-    with sessions.writing() as session:
-        return catalog.register_model(
-            session, project_id=file.project_id, declared={"name": "teacher", **declared}, file_id=file.id
-        )
-
-
-def taken(sessions: Sessions) -> ChoreClaim:
-    with sessions.writing() as session:
-        claim = lifecycle.claim_chore(session, worker="chores-1", lease_s=60)
-    assert claim is not None
-    return claim
 
 
 def inspected(sessions: Sessions) -> ModelInspected:
@@ -69,47 +39,6 @@ def inspected(sessions: Sessions) -> ModelInspected:
         layers=[{"name": "fc", "shape": [10], "kind": "Linear"}],
         report={"stripped": []},
     )
-
-
-def test_registering_makes_the_next_version_and_the_chore_that_inspects_it(
-    sessions: Sessions, file: File
-) -> None:
-    first = registered(
-        sessions, file, architecture="cnn", config={"depth": 3}, key_map=[{"from": "a", "to": "b"}]
-    )
-    second = registered(sessions, file)
-    assert (first.version, second.version) == (1, 2)
-    claim = taken(sessions)
-    assert claim.chore.subject_id == first.id
-    assert claim.file is not None
-    assert claim.file.id == file.id
-    assert claim.chore.request["filename"] == "teacher.pt"
-    assert claim.chore.request["key_map"] == [["a", "b"]]
-    assert claim.chore.request["config"] == {"depth": 3}
-
-
-@pytest.mark.parametrize(
-    ("declared", "pointer"),
-    [
-        ({"architecture": "vit"}, "/architecture"),
-        ({"architecture": "cnn", "config": {"depht": 3}}, "/config/depht"),
-        ({"architecture": "cnn", "config": {"depth": 0}}, "/config/depth"),
-    ],
-)
-def test_an_architecture_that_cannot_be_is_refused_with_its_place(
-    sessions: Sessions, file: File, declared: dict[str, Any], pointer: str
-) -> None:
-    with pytest.raises(SpecInvalid) as refused:
-        registered(sessions, file, **declared)
-    assert [problem.pointer for problem in refused.value.problems] == [pointer]
-
-
-def test_a_file_of_another_project_is_not_there(
-    sessions: Sessions, file: File, other_project_id: str
-) -> None:
-    with pytest.raises(SpecInvalid) as refused, sessions.writing() as session:
-        catalog.register_model(session, project_id=other_project_id, declared={"name": "t"}, file_id=file.id)
-    assert refused.value.problems[0].pointer == "/file_id"
 
 
 def test_an_inspected_model_is_ready_and_holds_its_bytes(sessions: Sessions, file: File) -> None:
@@ -243,48 +172,6 @@ def test_the_same_plan_is_asked_once_and_not_before_the_inputs_are_ready(
     assert answered.id == plan.id
     assert answered.result is not None
     assert answered.result["student"] == {"parameters": 1}
-
-
-def test_an_input_that_a_job_names_cannot_go(
-    sessions: Sessions, project_id: str, other_project_id: str
-) -> None:
-    with sessions.writing() as session:
-        dataset = a_dataset(session, project_id)
-        job = submitted(session, project_id)
-    with pytest.raises(InUse) as refused, sessions.writing() as session:
-        catalog.delete_dataset(session, project_id, dataset.id)
-    assert refused.value.users == (job.id,)
-    with pytest.raises(NotFound), sessions.writing() as session:
-        catalog.delete_dataset(session, other_project_id, dataset.id)
-    with sessions.writing() as session:
-        lifecycle.cancel(session, project_id, job.id)
-        lifecycle.delete_job(session, project_id, job.id)
-        catalog.delete_dataset(session, project_id, dataset.id)
-        assert session.get(Dataset, dataset.id) is None
-
-
-def test_an_input_cannot_go_while_a_job_that_names_it_is_being_submitted(
-    sessions: Sessions, project_id: str
-) -> None:
-    with sessions.writing() as session:
-        dataset = a_dataset(session, project_id)
-    refused: list[InUse] = []
-
-    def delete() -> None:
-        try:
-            with sessions.writing() as session:
-                catalog.delete_dataset(session, project_id, dataset.id)
-        except InUse as error:
-            refused.append(error)
-
-    deleter = threading.Thread(target=delete)
-    with sessions.writing() as session:
-        job = submitted(session, project_id)
-        deleter.start()
-        deleter.join(0.3)
-        assert deleter.is_alive()
-    deleter.join()
-    assert [error.users for error in refused] == [(job.id,)]
 
 
 def test_a_plan_whose_dataset_was_deleted_fails_and_the_next_chore_is_taken(

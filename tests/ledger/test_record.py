@@ -9,25 +9,10 @@ from distill.config.events import PhaseChanged, Progressed, Warned
 from ledger import lifecycle, queries
 from ledger.database import Sessions
 from ledger.errors import BlobDoomed
-from ledger.lifecycle import Begun, Flush, Hold, JobError
+from ledger.lifecycle import Begun, Flush, Hold
 from ledger.lifecycle.log import HEAD, PIECE, TAIL
 from ledger.tables import Event, Job, LogChunk
-from tests.ledger.builders import a_dataset, checkpoint, claimed, measured, story, submitted
-
-CRASH = JobError("process_died", "infrastructure", "the process died", retryable=True)
-
-
-@pytest.fixture
-def job(sessions: Sessions, project_id: str) -> Job:
-    with sessions.writing() as session:
-        a_dataset(session, project_id)
-        return submitted(session, project_id)
-
-
-@pytest.fixture
-def hold(sessions: Sessions, job: Job) -> Hold:
-    with sessions.writing() as session:
-        return claimed(session).hold
+from tests.ledger.builders import CRASH, checkpoint, claimed, measured, story
 
 
 def write(sessions: Sessions, hold: Hold, flush: Flush) -> None:
