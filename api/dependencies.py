@@ -89,7 +89,9 @@ def _no_such_item(after: str) -> Problem:
 
 def _paging(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    after: Annotated[str | None, Query(max_length=64, description="The last item that you have.")] = None,
+    after: Annotated[
+        str | None, Query(max_length=200, description="The id of the last item that you have.")
+    ] = None,
 ) -> Paging:
     return Paging(limit, after)
 

@@ -164,17 +164,20 @@ def _service(home: Path) -> Iterator[Finding]:
     if "LIMBECK_URL" not in os.environ:
         yield Finding("service", Verdict.WARN, "LIMBECK_URL is not set", "`limbeck up` prints it.")
         return
-    with Client() as client:
-        try:
+    url = os.environ["LIMBECK_URL"]
+    try:
+        with Client() as client:
             next(client.jobs.list(), None)
-        except NotAuthorized as error:
-            yield Finding("service", Verdict.OK, f"{client.url} answers")
-            yield Finding("key", Verdict.FAIL, str(error), "Set LIMBECK_API_KEY to a key of this service.")
-        except LimbeckError as error:
-            yield Finding("service", Verdict.FAIL, str(error), "Is it running? Is LIMBECK_URL right?")
-        else:
-            yield Finding("service", Verdict.OK, f"{client.url} answers")
-            yield Finding("key", Verdict.OK, "LIMBECK_API_KEY is accepted")
+    except NotAuthorized as error:
+        yield Finding("service", Verdict.OK, f"{url} answers")
+        yield Finding("key", Verdict.FAIL, str(error), "Set LIMBECK_API_KEY to a key of this service.")
+    except LimbeckError as error:
+        yield Finding(
+            "service", Verdict.FAIL, str(error), "Is it running? Are LIMBECK_URL and the key right?"
+        )
+    else:
+        yield Finding("service", Verdict.OK, f"{url} answers")
+        yield Finding("key", Verdict.OK, "LIMBECK_API_KEY is accepted")
 
 
 _LOOKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (_python, _server, _disk, _port, _service)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from limbeck import cli
+from limbeck import cli, doctor
 from limbeck.cli import inputs
 from limbeck.document import DocumentUnreadable
 
@@ -70,3 +70,15 @@ def test_help_shows_how_it_is_used(
 ) -> None:
     assert left(monkeypatch, *command, "--help") == 0
     assert f"limbeck {' '.join(command)} " in capsys.readouterr().out.split("Options")[0].split("\n", 3)[3]
+
+
+@pytest.mark.parametrize(("url", "key"), [("no address", "lmb_key"), ("http://127.0.0.1:9", "k\u00e9y")])
+def test_doctor_survives_an_address_or_a_key_that_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, url: str, key: str
+) -> None:
+    monkeypatch.setenv("LIMBECK_URL", url)
+    monkeypatch.setenv("LIMBECK_API_KEY", key)
+
+    (finding,) = doctor._service(Path())
+
+    assert (finding.about, finding.verdict) == ("service", doctor.Verdict.FAIL)
