@@ -139,6 +139,8 @@ def test_a_worker_says_that_it_is_there_and_that_it_goes(yard: Yard) -> None:
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_database_that_crashes_and_recovers_costs_a_running_job_nothing(yard: Yard) -> None:
     """PostgreSQL answers a killed backend by ending all of them and recovering."""
+    with psycopg.connect(yard.plain_url(), autocommit=True) as connection:  # the tests' server forgets
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = on")
     yard.work(lease=timedelta(seconds=60), give_up_after=timedelta(seconds=45))
     job_id = yard.submit(
         "for step in range(1, 81):\n"
