@@ -104,7 +104,9 @@ def test_the_processes_of_a_machine_share_its_cores(
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
     shared = settings.model_copy(update={"concurrency": 4})
     assert place(shared).threads == 2
-    assert place(shared).environment(Path("/f"), training=True)["OMP_NUM_THREADS"] == "2"
+    environment = place(shared).environment(Path("/f"), training=True)
+    assert environment["OMP_NUM_THREADS"] == "2"
+    assert environment["OMP_WAIT_POLICY"] == "passive"
     assert place(settings.model_copy(update={"threads": 3})).threads == 3
     assert place(settings.model_copy(update={"concurrency": 99})).threads == 1
 
