@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import case, select
+from sqlalchemy import Select, case, select
 from sqlalchemy.orm import Session
 
 from distill.config.document import Problem
@@ -54,6 +54,18 @@ def resolve(session: Session, *, project_id: str, document: JobDocument, holding
     )
 
 
+def version_meant(table: type[Input], project_id: str, reference: str) -> Select[Input]:
+    """What an id or a name means: of a name the newest version that is ready, else that is being
+    inspected, else the newest."""
+    query = select(table).where(table.project_id == project_id)
+    if is_id(reference, "mdl_" if table is Model else "dst_"):
+        return query.where(table.id == reference)
+    readiness = case(
+        (table.status == InputStatus.READY, 0), (table.status == InputStatus.INSPECTING, 1), else_=2
+    )
+    return query.where(table.name == reference).order_by(readiness, table.version.desc()).limit(1)
+
+
 def resolved_spec(document: JobDocument) -> dict[str, Any]:
     """The resolved document as it is stored and shown, `stages` always a list."""
     spec = document.model_dump(mode="json")
@@ -76,22 +88,15 @@ def _find(
     holding: bool,
 ) -> Input | None:
     kind = pointer.strip("/")
-    query = select(table).where(table.project_id == project_id)
     if "@" in reference:
         problems.append(
             Problem(pointer, "aliases are not available in this version yet", "not_available_yet")
         )
         return None
-    if is_id(reference, "mdl_" if table is Model else "dst_"):
-        query = query.where(table.id == reference)
-    else:
-        readiness = case((table.status == InputStatus.READY, 0), (table.status == InputStatus.INSPECTING, 1))
-        query = query.where(table.name == reference).order_by(
-            readiness.is_(None), readiness, table.version.desc()
-        )
+    query = version_meant(table, project_id, reference)
     if holding:
         query = query.with_for_update(read=True, key_share=True)
-    found = session.scalars(query.limit(1)).one_or_none()
+    found = session.scalars(query).one_or_none()
     if found is None:
         what = "model" if table is Model else "dataset"
         problems.append(

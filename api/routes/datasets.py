@@ -12,7 +12,7 @@ from api.downloads import Download
 from api.once import OnceDep
 from api.openapi import problems
 from api.problems import Problem
-from api.references import Reference, find_dataset, one_version
+from api.references import Reference, one_version
 from api.routes.guarded import guarded_router
 from api.schemas.datasets import DatasetRead, DatasetToRegister
 from api.schemas.inputs import Status
@@ -83,7 +83,7 @@ async def get_dataset(
 
     def look() -> tuple[DatasetRead, str, str]:
         with house.sessions.reading() as session:
-            found = find_dataset(session, caller.project_id, dataset_id)
+            found = queries.find_dataset(session, caller.project_id, dataset_id)
         return show_dataset(found), found.id, found.status
 
     return await held(house.watch, look, while_=[InputStatus.INSPECTING], at_most_s=wait)
@@ -136,7 +136,7 @@ def _ready(house: House, project_id: str, reference: str) -> Dataset:
         Problem: 409, it was rejected.
     """
     with house.sessions.reading() as session:
-        dataset = find_dataset(session, project_id, reference)
+        dataset = queries.find_dataset(session, project_id, reference)
     if dataset.status == InputStatus.INSPECTING:
         raise InputsNotReady([dataset.id])
     if dataset.problem is not None:

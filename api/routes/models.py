@@ -8,7 +8,7 @@ from api.bodies import checked, takes
 from api.dependencies import CallerDep, HouseDep, PagingDep
 from api.once import OnceDep
 from api.openapi import problems
-from api.references import Reference, find_model, one_version
+from api.references import Reference, one_version
 from api.routes.guarded import guarded_router
 from api.schemas.inputs import Status
 from api.schemas.models import ModelRead, ModelToRegister
@@ -74,7 +74,7 @@ async def get_model(
 
     def look() -> tuple[ModelRead, str, str]:
         with house.sessions.reading() as session:
-            found = find_model(session, caller.project_id, model_id)
+            found = queries.find_model(session, caller.project_id, model_id)
         return show_model(found), found.id, found.status
 
     return await held(house.watch, look, while_=[InputStatus.INSPECTING], at_most_s=wait)

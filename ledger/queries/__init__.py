@@ -3,6 +3,8 @@
 from ledger.queries.objects import (
     Head,
     Page,
+    find_dataset,
+    find_model,
     get_artifact,
     get_chore,
     get_dataset,
@@ -26,6 +28,8 @@ __all__ = [
     "attempts",
     "checkpoints",
     "events_after",
+    "find_dataset",
+    "find_model",
     "free_slots",
     "get_artifact",
     "get_chore",

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy import ColumnElement, false, select
+from sqlalchemy import ColumnElement, Select, false, select
 from sqlalchemy.orm import Session
 
 from ledger.errors import NotFound
+from ledger.resolve import version_meant
 from ledger.tables import Artifact, Chore, Dataset, File, Job, Model
 
 Item = TypeVar("Item", Job, Model, Dataset, File, Artifact, Chore)
@@ -52,6 +53,16 @@ def get_artifact(session: Session, project_id: str, artifact_id: str) -> Artifac
 
 def get_chore(session: Session, project_id: str, chore_id: str) -> Chore:
     return _get(session, Chore, "chore", project_id, chore_id)
+
+
+def find_model(session: Session, project_id: str, reference: str) -> Model:
+    """By id, or by name as `ledger.resolve.version_meant` says."""
+    return _one(session, version_meant(Model, project_id, reference), "model", reference)
+
+
+def find_dataset(session: Session, project_id: str, reference: str) -> Dataset:
+    """By id, or by name as `ledger.resolve.version_meant` says."""
+    return _one(session, version_meant(Dataset, project_id, reference), "dataset", reference)
 
 
 def list_jobs(
@@ -121,9 +132,13 @@ def heads(session: Session, ids: Iterable[str]) -> dict[str, Head]:
 
 def _get(session: Session, table: type[Item], kind: str, project_id: str, id: str) -> Item:
     wanted = select(table).where(table.project_id == project_id, table.id == id)
-    row = session.scalars(wanted).one_or_none() if _can_be_stored(id) else None
+    return _one(session, wanted, kind, id)
+
+
+def _one(session: Session, wanted: Select[Item], kind: str, reference: str) -> Item:
+    row = session.scalars(wanted).one_or_none() if _can_be_stored(reference) else None
     if row is None:
-        raise NotFound(kind, id)
+        raise NotFound(kind, reference)
     return row
 
 

@@ -78,5 +78,6 @@ def _reason(
     if delay_s > 0:
         return f"tried again in {delay_s:.0f} s, after an attempt that broke off"
     if not any(job.lane in worker.lanes for worker in list_workers(session)):
-        return f"no worker serves the lane '{job.lane}'"
+        owner = " that owns a GPU" if job.lane == Lane.GPU else ""
+        return f"no worker of the lane '{job.lane}'{owner} is alive; start one"
     return "waits for a free worker"

@@ -26,7 +26,7 @@ def test_a_submitted_job_is_shown_whole(client: TestClient, world: World):
     assert job["resolved_spec"]["dataset"] == world.dataset_id
     assert job["resolved_spec"]["stages"][0]["training"]["epochs"] == 20
     assert job["metadata"] == {"commit": "abc123"}
-    assert job["queue"]["reason"] == "no worker serves the lane 'cpu'"
+    assert job["queue"]["reason"] == "no worker of the lane 'cpu' is alive; start one"
     assert job["attempts"] == job["artifacts"] == []
     assert client.get(job["links"]["self"]).json() == job
 

@@ -193,4 +193,4 @@ def test_the_queue_position_counts_what_goes_first_in_the_own_project(
         place = queries.queue_position(session, job)
     assert place is not None
     assert place.position == 2
-    assert place.reason == "no worker serves the lane 'cpu'"
+    assert place.reason == "no worker of the lane 'cpu' is alive; start one"
