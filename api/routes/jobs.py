@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 
 from api.bodies import JsonBodyDep, checked, takes
 from api.dependencies import CallerDep, House, HouseDep, PagingDep
@@ -28,7 +29,6 @@ _SUBMIT_RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "The plan of a dry run; or the job that the `dedupe_key` names.",
         "model": JobRead | PlanRead,
     },
-    201: {"model": JobRead},
     **problems(409),
 }
 _METADATA_FILTER = {
@@ -53,7 +53,13 @@ def job_document(body: JsonBodyDep) -> JobDocument:
         raise SpecInvalid(error.problems) from None
 
 
-@router.post("", status_code=201, openapi_extra=takes(JobDocument), responses=_SUBMIT_RESPONSES)
+@router.post(
+    "",
+    status_code=201,
+    response_model=JobRead,
+    openapi_extra=takes(JobDocument),
+    responses=_SUBMIT_RESPONSES,
+)
 async def submit_job(
     once: OnceDep,
     body: JsonBodyDep,
@@ -62,12 +68,12 @@ async def submit_job(
     caller: CallerDep,
     response: Response,
     dry_run: Annotated[bool, Query(description="Say what the job would be, and submit nothing.")] = False,
-) -> JobRead | PlanRead:
+) -> JobRead | Response:
     """Submit a distillation job. Returns at once; a worker will pick it up."""
     if dry_run:
         await run_in_threadpool(once.abandon)  # nothing is created: the key stays free
-        response.status_code = 200
-        return await plan(house, caller.project_id, document)
+        planned = await plan(house, caller.project_id, document)
+        return JSONResponse(planned.model_dump(mode="json"))
     return await run_in_threadpool(_submit, house, caller.project_id, document, body.document, once, response)
 
 

@@ -56,6 +56,19 @@ def test_every_operation_declares_what_it_can_answer(client: TestClient):
                     assert list(response["content"]) == ["application/problem+json"], (place, status)
 
 
+def test_the_document_holds_what_a_reader_looks_for_and_nothing_else(client: TestClient):
+    document = client.get("/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    created = document["paths"]["/v1/jobs"]["post"]["responses"]["201"]["content"]["application/json"]
+
+    assert created["schema"] == {"$ref": "#/components/schemas/JobRead"}
+    assert all(f"/schemas/{name}'" in str(document) for name in schemas)
+    for field in ("columns", "split", "label_map"):
+        assert schemas["DatasetToRegister"]["properties"][field]["description"], field
+    for field in ("train", "validation", "test", "column"):
+        assert field in schemas["Shares"]["properties"]
+
+
 @pytest.mark.timeout(300)
 def test_no_request_gets_an_answer_that_the_document_does_not_declare(
     app: FastAPI, client: TestClient, sessions: Sessions, project_id: str, world: World
