@@ -79,8 +79,9 @@ def input_of(
         return Input(kind="text", shape=[min(given or longest, longest)], dtype="int64")
     if request.input is not None:
         return request.input
-    first = shapes.get("layers.0.weight", ())
-    if architecture == "mlp" and task == "tabular-classification" and len(first) == 2 and first[1] > 0:
+    # By any name: whether the names are ours is told later, all of them at once.
+    first = next((shape for shape in shapes.values() if len(shape) == 2), ())
+    if architecture == "mlp" and task == "tabular-classification" and first and first[1] > 0:
         return Input(kind="tabular", shape=[first[1]], dtype="float32")
     raise Rejected(
         "input_missing",

@@ -79,6 +79,14 @@ def test_a_table_needs_no_input_since_the_first_layer_tells_it(tmp_path: Path) -
     assert answer.network.num_outputs == 3
 
 
+def test_a_table_that_comes_under_names_of_its_own_is_answered_with_these_names(tmp_path: Path) -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(30, 5), torch.nn.ReLU(), torch.nn.Linear(5, 2))
+    with pytest.raises(Rejected) as refused:
+        inspected(tmp_path, partial(torch.save, module.state_dict()), architecture="mlp", config={"width": 5})
+    assert "layers.0.weight" in refused.value.details["missing"]
+    assert "0.weight" in refused.value.details["unexpected"]
+
+
 def test_half_precision_is_widened_and_reported(tmp_path: Path) -> None:
     answer = inspected(tmp_path, partial(torch.save, cnn().half().state_dict()), **CNN)
     written = load_file(tmp_path / "out/model.safetensors")
