@@ -154,7 +154,10 @@ def delete_job(session: Session, project_id: str, job_id: str) -> None:
 
 
 def _not_now(job: Job, wish: str) -> NotAllowedNow:
-    state = "being cancelled" if job.cancel_requested_at is not None else job.status
-    return NotAllowedNow(
-        job.status, ACTIONS[JobStatus(job.status)], f"a job that is {state} cannot be {wish}"
-    )
+    if job.status == JobStatus.RUNNING and job.cancel_requested_at is not None:
+        what = "is being cancelled"
+    elif job.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+        what = f"has {job.status}"
+    else:
+        what = f"is {job.status}"
+    return NotAllowedNow(job.status, ACTIONS[JobStatus(job.status)], f"a job that {what} cannot be {wish}")

@@ -129,6 +129,7 @@ def test_what_is_impossible_now_says_what_is_possible(client: TestClient, world:
     answer = client.post(f"/v1/jobs/{world.job_id}/cancel")
 
     assert answer.status_code == 409
+    assert answer.json()["detail"] == "A job that has succeeded cannot be cancelled."
     assert answer.json()["allowed_actions"] == ["clone", "delete"]
     assert answer.headers["X-Should-Retry"] == "false"
 

@@ -91,8 +91,8 @@ CSV: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "empty_dataset"),
     "a cell of two megabytes": (b"a,label\n" + b"1" * 2_000_000 + b",x\n", "bad_quoting"),
     "a quote that never ends": (b'a,label\n"' + b"1,x\n" * 100_000, "bad_quoting"),
-    "zero bytes": (b"a,label\n\x00,x\n", "not_a_number"),
-    "an executable": (b"\x7fELF" + bytes(range(256)) * 10, "not_utf8"),
+    "zero bytes": (b"a,label\n\x00,x\n", "not_text"),
+    "an executable": (b"\x7fELF" + bytes(range(256)) * 10, "not_text"),
     "a formula": (b"a,label\n=cmd|' /C calc'!A0,x\n", "not_a_number"),
     "one class": (b"a,label\n" + b"".join(b"%d,x\n" % number for number in range(50)), "one_class"),
     "a label for each row": (

@@ -35,7 +35,7 @@ def read(path: Path, request: InspectDataset) -> Examples:
             "task_mismatch", "user", "a .csv file holds numbers or text, not images", "upload images as .npz"
         )
     require_memory(path.stat().st_size, "the file", copies=OBJECTS_BESIDE_BYTES)
-    _require_utf8(path)
+    _require_text(path)
     is_text = request.task == "text-classification"
     lines = _lines(path)
     _, header = next(lines, (0, []))
@@ -156,7 +156,7 @@ def _delimiter(header: str) -> str:
     return max(DELIMITERS, key=lambda delimiter: header.count(delimiter))
 
 
-def _require_utf8(path: Path) -> None:
+def _require_text(path: Path) -> None:
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(LONGEST_CELL), b""), start=1):
             try:
@@ -169,3 +169,11 @@ def _require_utf8(path: Path) -> None:
                     "save it as UTF-8",
                     {"line": number},
                 ) from error
+            if b"\0" in line:
+                raise Rejected(
+                    "not_text",
+                    "data",
+                    f"the file is not a table of text: line {number} holds the character NUL",
+                    "upload what a spreadsheet saves as CSV in UTF-8",
+                    {"line": number},
+                )

@@ -32,6 +32,12 @@ def test_a_cell_that_is_no_number_is_named_by_line_and_column(tmp_path: Path) ->
     assert refused.details == {"line": 3, "column": "width"}
 
 
+def test_bytes_that_are_no_text_are_refused_by_their_line_and_not_repeated(tmp_path: Path) -> None:
+    refused = rejected(tmp_path, b"a,label\n1,x\n\0\1\2,y\n")
+    assert (refused.code, refused.details) == ("not_text", {"line": 3})
+    assert "\0" not in refused.message
+
+
 def test_lines_are_counted_as_an_editor_counts_them_over_quoted_line_ends(tmp_path: Path) -> None:
     refused = rejected(tmp_path, 'text,label\n"one\ntwo",a\n\nthree,b,c\n', TEXT)
     assert refused.details["line"] == 5
