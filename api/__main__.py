@@ -23,7 +23,7 @@ class Server(uvicorn.Server):
     """Lets waiting requests go at once when told to stop, instead of waiting with them."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        app: FastAPI = self.config.app  # type: ignore[assignment]
+        app: FastAPI = self.config.app  # type: ignore[assignment]  # ours, not any ASGI app
         app.state.house.watch.close_soon()
         super().handle_exit(sig, frame)
 

@@ -58,7 +58,7 @@ def create_app(sessions: Sessions, store: Store, doorbell: Doorbell, settings: S
     app.add_middleware(Edge, observe=house.telemetry.observe)
     for router in ROUTERS:
         app.include_router(router)
-    app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]
+    app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]  # how FastAPI is extended
     return app
 
 

@@ -82,7 +82,7 @@ def read_checkpoint(path: Path) -> State:
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})["facts"])
-            return State({name: file.get_tensor(name) for name in file.keys()}, facts)  # noqa: SIM118
+            return State({name: file.get_tensor(name) for name in file.keys()}, facts)  # noqa: SIM118 - no dict
     except (SafetensorError, KeyError, ValueError) as error:
         raise CheckpointUnreadable(f"{path.name} is no whole checkpoint: {error}") from error
 

@@ -186,6 +186,6 @@ _LOOKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (_python, _server, _di
 def _tried(command: list[str]) -> subprocess.CompletedProcess[str] | None:
     """The command, done; None where it cannot start or does not end."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=_TRY_S, check=False)  # noqa: S603
+        return subprocess.run(command, capture_output=True, text=True, timeout=_TRY_S, check=False)  # noqa: S603 - fixed words
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -146,7 +146,9 @@ def _report(examples: Examples, dealt: Deal, dataset: Dataset) -> dict[str, Any]
 
 
 def _rare_classes(dataset: Dataset) -> list[str]:
-    totals = [sum(counts) for counts in zip(*(split.class_counts for split in dataset.splits.values()))]  # noqa: B905
+    totals = [
+        sum(counts) for counts in zip(*(split.class_counts for split in dataset.splits.values()), strict=True)
+    ]
     return [
         name for name, total in zip(dataset.labels, totals, strict=True) if total < FEWEST_EXAMPLES_OF_A_CLASS
     ]
