@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill import models
-from distill.config.job import JobDocument, NetworkToBuild, TeacherToTrain
+from distill.config.job import JobDocument
 from distill.config.networks import Dataset, Input, Network, Preprocessing
+from distill.config.students import NetworkToBuild
+from distill.config.teachers import TeacherToTrain
 from distill.config.training import Training
 from distill.footprint import Footprint, training_footprint
 from distill.preprocess import require_room_to_crop, view
@@ -45,10 +47,11 @@ def admit(
     seen = view(dataset.input, teacher.preprocessing if teacher else Preprocessing())
 
     asked = document.student.network()
+    assert asked is not None
     student = NetworkToBuild(architecture=asked.architecture, config=_student_config(asked, teacher))
     field = "huggingface" if document.student.huggingface else "config"
     _require_room_for_tokens(student, teacher, seen, f"/student/{field}")
-    student_weighs = _weigh(student, document.training, seen, dataset, f"/student/{field}")
+    student_weighs = _weigh(student, document.course[0].training, seen, dataset, f"/student/{field}")
     require_memory(student_weighs, memory_bytes, "student", "/student")
 
     teacher_config = None
@@ -59,8 +62,11 @@ def admit(
         teacher_config = models.complete(train.architecture, train.config)
     else:
         assert teacher is not None
+        batch = document.course[0].training.batch_size
         frozen = NetworkToBuild(architecture=teacher.architecture, config=teacher.config)
-        teacher_weighs = _weigh(frozen, None, seen, dataset, "/teacher", batch=document.training.batch_size)
+        teacher_weighs = _weigh(
+            frozen, None, seen, dataset, "/teacher", batch=document.course[0].training.batch_size
+        )
     return Admission(
         student_config=models.complete(student.architecture, student.config),
         student=student_weighs,

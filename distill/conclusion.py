@@ -61,7 +61,7 @@ class Conclusion:
             latency=opened.document.evaluation.latency,
             heed=attempt.heed,
         )
-        seed = opened.document.training.seed
+        seed = opened.document.seed
         self._result = comparison(self._measured, self._test.labels, seed=seed) | {
             "updates_to_control": updates_to_control(attempt.history, attempt.finished.get("control")),
             "updates": {run: trained.steps for run, trained in attempt.finished.items()},
@@ -73,7 +73,7 @@ class Conclusion:
     def export(self) -> None:
         """Put beside the weights what makes them usable, and write predictions and figures."""
         opened, attempt, out = self._opened, self._attempt, self._out
-        tokenizer = self._folder / "in" / "teacher" / "tokenizer.json"
+        tokenizer = self._folder / "in" / "teachers" / "0" / "tokenizer.json"
         is_text = opened.dataset.input.kind == "text"
         if is_text:
             files = {**self._student.files, "tokenizer.json": file_sha256(tokenizer)}
@@ -112,7 +112,7 @@ class Conclusion:
                 student,
                 self._test.labels,
                 self._student,
-                seed=opened.document.training.seed,
+                seed=opened.document.seed,
             )
         except RefusedToRun as error:
             entry = failed_export(f"load.py did not run: {error}", student, self._student)
@@ -156,7 +156,7 @@ class Conclusion:
         opened, finished = self._opened, self._attempt.finished
         files = {}
         if opened.uploaded_teacher is not None:
-            teacher_folder = self._folder / "in" / "teacher"
+            teacher_folder = self._folder / "in" / "teachers" / "0"
             files["teacher"] = NetworkFile(
                 opened.teacher, teacher_folder, labels_used=None, order=opened.teacher_order
             )

@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from distill.attempt import Trained
-from distill.config.job import TeacherToTrain
 from distill.config.losses import HardTarget
 from distill.config.networks import Network
+from distill.config.teachers import TeacherToTrain
 from distill.config.training import Training
 from distill.evaluate.cost import macs
 from distill.losses.terms import term, terms
@@ -26,7 +26,7 @@ class Lessons:
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
         document = opened.document
-        self._training = document.training
+        self._training = document.course[0].training
         self._teacher_training = (
             document.teacher.train.training if isinstance(document.teacher, TeacherToTrain) else None
         )
@@ -56,7 +56,7 @@ class Lessons:
         return Lesson(
             run="student",
             training=self._training,
-            terms=terms(self._opened.document.losses),
+            terms=terms(self._opened.document.course[0].losses),
             train=train,
             validation=self._opened.validation,
             rows=torch.arange(len(train)),

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from distill.admission import admit
 from distill.batches import View
 from distill.config.folder import RunJob
-from distill.config.job import JobDocument, TeacherToTrain
+from distill.config.job import JobDocument
 from distill.config.networks import Dataset, Network, Preprocessing
+from distill.config.teachers import TeacherToTrain
 from distill.data.opened import open_split
 from distill.labels import with_fewer_labels
 from distill.memory import available_bytes
@@ -23,7 +24,7 @@ from distill.rejection import Rejected
 from distill.train import FrozenTeacher
 from distill.trial import Warn, try_network, try_teacher
 
-LEARNING_FACTS = {"task", "teacher", "dataset", "labels", "student", "losses", "training"}
+LEARNING_FACTS = {"task", "teacher", "dataset", "labels", "student", "losses", "training", "stages"}
 CHECKPOINT_LAYOUT = 2
 """Raised where a checkpoint is written differently: an older one is then not read."""
 
@@ -66,7 +67,7 @@ def fingerprint(request: RunJob) -> str:
     facts = [
         CHECKPOINT_LAYOUT,
         request.document.model_dump(mode="json", include=LEARNING_FACTS),
-        request.teacher and request.teacher.files,
+        [teacher.files for teacher in request.teachers],
         {name: split.sha256 for name, split in request.dataset.splits.items()},
     ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -78,7 +79,8 @@ def open_job(request: RunJob, folder: Path, warn: Warn) -> Opened:
     Raises:
         Rejected: the inputs do not fit each other, or not into memory.
     """
-    document, dataset, teacher = request.document, request.dataset, request.teacher
+    document, dataset = request.document, request.dataset
+    teacher = request.teachers[0] if request.teachers else None
     device = torch.device(request.device)
     _require_labels(dataset)
     admission = admit(document, teacher, dataset, memory_bytes=_memory_of(device))
@@ -90,9 +92,11 @@ def open_job(request: RunJob, folder: Path, warn: Warn) -> Opened:
     else:
         assert isinstance(split.inputs, Tensor)
         preprocessing = measured_on(split.inputs, dataset.input)
-    tokenizer = folder / "in" / "teacher" / "tokenizer.json" if dataset.input.kind == "text" else None
+    tokenizer = folder / "in" / "teachers" / "0" / "tokenizer.json" if dataset.input.kind == "text" else None
     preprocessor = Preprocessor.of(preprocessing, dataset.input, tokenizer)
-    asked = document.student.network().architecture
+    network = document.student.network()
+    assert network is not None
+    asked = network.architecture
     student = _record(asked, admission.student_config, dataset, preprocessing)
 
     everything = View.of(split, preprocessor, device)
@@ -101,7 +105,7 @@ def open_job(request: RunJob, folder: Path, warn: Warn) -> Opened:
     uploaded = order = None
     if teacher is not None:
         order = _label_order(teacher, dataset)
-        uploaded = FrozenTeacher(load_network(teacher, folder / "in" / "teacher"), order).to(device)
+        uploaded = FrozenTeacher(load_network(teacher, folder / "in" / "teachers" / "0"), order).to(device)
     else:
         assert isinstance(document.teacher, TeacherToTrain)
         assert admission.teacher_config is not None
@@ -128,7 +132,7 @@ def open_job(request: RunJob, folder: Path, warn: Warn) -> Opened:
 def _try_networks(opened: Opened, warn: Warn) -> None:
     document, train = opened.document, opened.train
     student, teacher = opened.student, opened.teacher
-    batch_size = document.training.batch_size
+    batch_size = document.course[0].training.batch_size
     try_network(opened.fresh(student, seed=0), train, student, "student", batch_size=batch_size)
     if opened.uploaded_teacher is not None:
         try_teacher(opened.uploaded_teacher, opened.validation, teacher, warn)

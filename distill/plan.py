@@ -6,7 +6,8 @@ from typing import Any
 from distill.admission import Admission, admit
 from distill.config.events import Planned
 from distill.config.folder import PlanJob
-from distill.config.job import TeacherToTrain
+from distill.config.networks import Network
+from distill.config.teachers import TeacherToTrain
 from distill.footprint import Footprint
 from distill.inspect.dataset import Sink
 from distill.schedule import steps_of
@@ -21,18 +22,23 @@ def plan(request: PlanJob, folder: Path, events: Sink) -> None:
         Rejected: the job cannot run; `details["pointer"]` says where in the document.
     """
     document = request.document
-    admission = admit(document, request.teacher, request.dataset, memory_bytes=request.memory_bytes)
-    memory = _memory(admission, trains_teacher=request.teacher is None)
+    admission = admit(document, _first(request.teachers), request.dataset, memory_bytes=request.memory_bytes)
+    memory = _memory(admission, trains_teacher=not request.teachers)
     events.send(
         Planned(
             student=_figures(admission.student),
             teacher=_figures(admission.teacher),
             fits_memory=request.memory_bytes is None or memory <= request.memory_bytes,
             memory_bytes=memory,
+            stages=document.course,
             estimate=_estimate(request),
             warnings=_warnings(request),
         )
     )
+
+
+def _first(teachers: list[Network]) -> Network | None:
+    return teachers[0] if teachers else None
 
 
 def _memory(admission: Admission, *, trains_teacher: bool) -> int:
@@ -53,7 +59,7 @@ def _figures(footprint: Footprint) -> dict[str, Any]:
 
 def _estimate(request: PlanJob) -> dict[str, Any]:
     document, train = request.document, request.dataset.splits["train"]
-    estimate = {"student_updates": steps_of(document.training, train.examples)}
+    estimate = {"student_updates": steps_of(document.course[0].training, train.examples)}
     if document.evaluation.control:
         estimate["control_updates"] = estimate["student_updates"]
     if isinstance(document.teacher, TeacherToTrain):

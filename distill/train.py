@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from distill.batches import Order, View
 from distill.checkpoint import State
 from distill.config.training import Training
-from distill.losses.terms import Term, gradient_shares
+from distill.losses.terms import Answer, Moment, Pace, Term, gradient_shares
 from distill.optimizer import Optimizer
 from distill.preprocess import Inputs
 from distill.schedule import rate_at
@@ -178,11 +178,14 @@ def train(lesson: Lesson, learner: Learner) -> Iterator[Step]:
         inputs, labels = lesson.train.batch(order.batch(number))
         with reduced_precision(lesson.training, lesson.train.device):
             student_logits = learner.module(inputs)
-            teacher_logits = lesson.teacher(inputs) if lesson.teacher else student_logits.new_empty(0)
+            teacher = Answer(lesson.teacher(inputs)) if lesson.teacher else None
 
-        losses = {term.kind: term.loss(student_logits, teacher_logits, labels) for term in lesson.terms}
-        total = torch.stack([term.weight * losses[term.kind] for term in lesson.terms]).sum()
-        shares = gradient_shares(losses, lesson.terms, student_logits) if lesson.shares_at(number) else {}
+        pace = Pace(lesson.steps, lesson.pass_length / lesson.training.batch_size)
+        moment = Moment(Answer(student_logits), teacher, labels, None, number, pace)
+        losses = {term.kind: term.loss(moment) for term in lesson.terms}
+        weights = {term.kind: term.weight_at(number, pace) for term in lesson.terms}
+        total = torch.stack([weights[kind] * loss for kind, loss in losses.items()]).sum()
+        shares = gradient_shares(losses, weights, student_logits) if lesson.shares_at(number) else {}
 
         learner.module.zero_grad()
         torch.autograd.backward(total)

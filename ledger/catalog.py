@@ -9,11 +9,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from distill.config.architectures import ARCHITECTURES
-from distill.config.document import Problem, architecture_problems, problems_of
+from distill.config.consistency import Problem
+from distill.config.document import architecture_problems, problems_of
 from distill.config.folder import InspectDataset, InspectModel
-from distill.config.job import NetworkToBuild
 from distill.config.networks import Layer, Network
 from distill.config.section import Section
+from distill.config.students import NetworkToBuild
 from ledger.blobs import refer, release
 from ledger.errors import DatabaseBusy, InUse, NotFound, SpecInvalid
 from ledger.identifiers import new_id

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from distill.config.document import Problem
+from distill.config.consistency import Problem
 
 
 class LedgerError(Exception):

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from distill.config.document import Problem
-from distill.config.job import JobDocument, TeacherToTrain
+from distill.config.consistency import Problem
+from distill.config.job import JobDocument
 from distill.config.networks import Dataset as Data
 from distill.config.networks import Network
+from distill.config.teachers import TeacherToTrain
 from ledger.tables import Dataset, Model
 
 _TASKS_OF = {
@@ -22,7 +23,8 @@ _NAMED_AT_MOST = 5
 
 def unfit_by_itself(document: JobDocument) -> Iterator[Problem]:
     """What is wrong with a document whatever its inputs turn out to be."""
-    yield from _unfit_architecture(document, document.student.network().architecture, "/student")
+    if (asked := document.student.network()) is not None:
+        yield from _unfit_architecture(document, asked.architecture, "/student")
     if isinstance(document.teacher, TeacherToTrain):
         yield from _unfit_architecture(document, document.teacher.train.architecture, "/teacher/train")
         if document.task == "text-classification":

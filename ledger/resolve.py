@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, case, select
 from sqlalchemy.orm import Session
 
-from distill.config.document import Problem
+from distill.config.consistency import Problem
 from distill.config.job import JobDocument
 from ledger.errors import SpecInvalid
 from ledger.identifiers import is_id
@@ -69,13 +69,12 @@ def version_meant(table: type[Input], project_id: str, reference: str) -> Select
 def resolved_spec(document: JobDocument) -> dict[str, Any]:
     """The resolved document as it is stored and shown, `stages` always a list."""
     spec = document.model_dump(mode="json")
-    stage = {"name": "training", "losses": spec["losses"], "training": spec["training"]}
-    return {**spec, "stages": [stage]}
+    return {**spec, "stages": [stage.model_dump(mode="json") for stage in document.course]}
 
 
 def document_of(spec: dict[str, Any]) -> JobDocument:
     """The document in a stored `resolved_spec`."""
-    return JobDocument.model_validate({**spec, "stages": None})
+    return JobDocument.model_validate({**spec, "stages": spec["stages"] if spec["losses"] is None else None})
 
 
 def _find(

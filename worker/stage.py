@@ -38,7 +38,7 @@ def stage_job(place: Place, claim: Claim, folder: Folder, *, heed: Callable[[], 
     dataset = Dataset.model_validate(claim.dataset.data)
     teacher = Network.model_validate(claim.teacher.network) if claim.teacher else None
     splits = {split.file: split.sha256 for split in dataset.splits.values()}
-    for part, files in {"dataset": splits, "teacher": teacher.files if teacher else {}}.items():
+    for part, files in {"dataset": splits, "teachers/0": teacher.files if teacher else {}}.items():
         for name, sha256 in files.items():
             heed()
             place.cache.place(claim.job.project_id, sha256, folder.inputs / part / _name(name))
@@ -46,7 +46,7 @@ def stage_job(place: Place, claim: Claim, folder: Folder, *, heed: Callable[[], 
     checkpoint, damaged = _stage_checkpoint(place, claim, folder)
     request = RunJob(
         document=document_of(claim.job.resolved_spec),
-        teacher=teacher,
+        teachers=[teacher] if teacher else [],
         dataset=dataset,
         device="cuda" if claim.job.gpus else "cpu",
         threads=place.threads,
@@ -68,7 +68,7 @@ def stage_plan(place: Place, claim: ChoreClaim, folder: Folder, *, memory_bytes:
     assert claim.dataset is not None
     request = PlanJob(
         document=document_of(claim.chore.request),
-        teacher=Network.model_validate(claim.teacher.network) if claim.teacher else None,
+        teachers=[Network.model_validate(claim.teacher.network)] if claim.teacher else [],
         dataset=Dataset.model_validate(claim.dataset.data),
         memory_bytes=memory_bytes,
     )

@@ -7,10 +7,10 @@ from pydantic_core import PydanticCustomError
 
 from api.schemas.inputs import FileId, Label, License, Rejection, Status, not_yet
 from api.schemas.shared import Moment, Read
-from distill.config.job import Task
 from distill.config.names import Name
 from distill.config.networks import Input
 from distill.config.section import Later, Section
+from distill.config.tasks import Task
 
 
 class Columns(Section):

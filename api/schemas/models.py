@@ -15,10 +15,11 @@ from pydantic_core import PydanticCustomError
 
 from api.schemas.inputs import FileId, Label, License, Rejection, Status, not_yet
 from api.schemas.shared import Moment, Read
-from distill.config.job import ArchitectureName, Task
 from distill.config.names import Name
 from distill.config.networks import Input, Layer, Preprocessing
 from distill.config.section import Later, Section
+from distill.config.students import ArchitectureName
+from distill.config.tasks import Task
 
 
 def _regular_expression(pattern: str) -> str:

@@ -4,7 +4,6 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -12,18 +11,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from distill.config.architectures import ARCHITECTURES
-from distill.config.job import JobDocument, NetworkToBuild, TeacherToTrain
+from distill.config.consistency import Problem, contradictions
+from distill.config.job import JobDocument
+from distill.config.students import NetworkToBuild
+from distill.config.teachers import Mutual, TeacherToTrain
 
 _FEW = 8
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong. `pointer` is a JSON pointer (RFC 6901) into the document."""
-
-    pointer: str
-    detail: str
-    code: str
 
 
 class DocumentInvalid(ValueError):
@@ -44,7 +37,7 @@ def parse_job(raw: Any) -> JobDocument:
         document = JobDocument.model_validate(raw)
     except ValidationError as error:
         raise DocumentInvalid(problems_of(error, JobDocument, raw)) from None
-    problems = list(_architecture_problems(document))
+    problems = [*contradictions(document), *_architecture_problems(document)]
     if problems:
         raise DocumentInvalid(problems)
     return document
@@ -100,10 +93,15 @@ _SUBJECT = re.compile(r"^(Input|String|List|Dictionary) should ")
 
 
 def _architecture_problems(document: JobDocument) -> Iterator[Problem]:
-    if document.student.architecture is not None:
-        yield from architecture_problems(document.student.network(), ("student", "config"))
+    asked = document.student.network()
+    if asked is not None and document.student.architecture is not None:
+        yield from architecture_problems(asked, ("student", "config"))
     if isinstance(document.teacher, TeacherToTrain):
         yield from architecture_problems(document.teacher.train, ("teacher", "train", "config"))
+    if isinstance(document.teacher, Mutual):
+        yield from architecture_problems(document.teacher.mutual, ("teacher", "mutual", "config"))
+    if document.via is not None:
+        yield from architecture_problems(document.via, ("via", "config"))
 
 
 def _place(entry: ErrorDetails, raw: Any) -> tuple[str, ...]:

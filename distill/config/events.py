@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from distill.config.job import Stage
 from distill.config.networks import Dataset, Layer, Network
 from distill.config.section import Section
 
@@ -84,6 +85,13 @@ class ArtifactWritten(Section):
     bytes: int
 
 
+class Resolved(Section):
+    """What `auto` came to, once the networks were built: the stages as they will run."""
+
+    type: Literal["resolved"] = "resolved"
+    stages: list[Stage]
+
+
 class Finished(Section):
     """The last event of a run: the contract's `result`, and the files to keep."""
 
@@ -151,6 +159,8 @@ class Planned(Section):
     teacher: dict[str, Any]
     fits_memory: bool
     memory_bytes: int
+    stages: list[Stage]
+    """With every layer named."""
     estimate: dict[str, Any]
     warnings: list[dict[str, str]]
 
@@ -161,6 +171,7 @@ Event = Annotated[
     | Measured
     | Warned
     | CheckpointWritten
+    | Resolved
     | Finished
     | Failed
     | Stopped

@@ -1,7 +1,8 @@
 """The folder that a worker stages and the training process works in.
 
     FOLDER/in/request.json          one of the requests below; `in` is read-only
-    FOLDER/in/teacher/              a network (model.safetensors, tokenizer.json)
+    FOLDER/in/teachers/0/           a network (model.safetensors, tokenizer.json); 1, 2, ... of several
+    FOLDER/in/student/              the network that the student starts from, where the job names one
     FOLDER/in/dataset/              {train,validation,test}.safetensors
     FOLDER/in/upload                the file to inspect
     FOLDER/in/checkpoint            the checkpoint to go on from
@@ -17,9 +18,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from distill.config.job import JobDocument, Task
+from distill.config.job import JobDocument
 from distill.config.networks import Dataset, Input, Network, Preprocessing
 from distill.config.section import Section
+from distill.config.tasks import Task
 
 REQUEST = "in/request.json"
 EVENTS_FD = "LIMBECK_EVENTS_FD"
@@ -52,8 +54,10 @@ class RunJob(Section):
 
     command: Literal["run"] = "run"
     document: JobDocument
-    teacher: Network | None
-    """None where the job trains its teacher itself."""
+    teachers: list[Network]
+    """In the order of the document; none where the job makes its teacher itself."""
+    student: Network | None = None
+    """The model that `student.model` names."""
     dataset: Dataset
     device: Literal["cpu", "cuda"] = "cpu"
     threads: Annotated[int, Field(ge=1)] = 1
@@ -97,7 +101,8 @@ class PlanJob(Section):
 
     command: Literal["plan"] = "plan"
     document: JobDocument
-    teacher: Network | None
+    teachers: list[Network]
+    student: Network | None = None
     dataset: Dataset
     memory_bytes: int | None = None
     """What the largest worker has."""

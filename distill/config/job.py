@@ -2,97 +2,17 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    Discriminator,
-    Field,
-    StringConstraints,
-    Tag,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from distill.config.architectures import ARCHITECTURES, HuggingFace
-from distill.config.losses import HardTarget, LossTerm, SoftTarget
+from distill.config.losses import Cosine, HardTarget, LossTerm, MseLogits, SoftTarget
 from distill.config.names import MetadataKey, Name
+from distill.config.schedules import is_ever_positive
 from distill.config.section import Later, Section
+from distill.config.students import Reference, Student
+from distill.config.tasks import Task
+from distill.config.teachers import Assistant, OneOfTeachers, Teacher
 from distill.config.training import Training
-
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-"""An id, a name, or `name@alias`; resolved to an id at submit."""
-
-Task = Literal["image-classification", "text-classification", "tabular-classification"]
-LATER_TASKS = ("token-classification", "regression", "feature-extraction", "text-generation")
-
-
-def _known_architecture(name: str) -> str:
-    if name not in ARCHITECTURES:
-        raise PydanticCustomError(
-            "unknown_architecture",
-            "there is no architecture '{name}'; there are: {known}",
-            {"name": name, "known": ", ".join(ARCHITECTURES)},
-        )
-    return name
-
-
-ArchitectureName = Annotated[str, AfterValidator(_known_architecture), Field(examples=["cnn"])]
-
-
-class NetworkToBuild(Section):
-    """An architecture by name, with its parameters."""
-
-    architecture: ArchitectureName
-    config: dict[str, Any] = {}
-
-
-class TeacherTraining(NetworkToBuild):
-    training: Training = Training()
-
-
-class TeacherToTrain(Section):
-    """A teacher that the job itself trains first, on every label of the training split."""
-
-    train: TeacherTraining
-
-
-def _kind_of_teacher(value: Any) -> str:
-    return "to-train" if isinstance(value, dict | TeacherToTrain) else "reference"
-
-
-Teacher = Annotated[
-    Annotated[Reference, Tag("reference")] | Annotated[TeacherToTrain, Tag("to-train")],
-    Discriminator(_kind_of_teacher),
-]
-
-
-class Student(Section):
-    """Exactly one way to get the student."""
-
-    architecture: ArchitectureName | None = None
-    config: dict[str, Any] = {}
-    """Of the architecture; GET /v1/architectures says what each takes."""
-    huggingface: HuggingFace | None = None
-    from_teacher: Later = None
-    model: Later = None
-    budget: Later = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.architecture is None) == (self.huggingface is None):
-            raise PydanticCustomError("one_student", "give exactly one of architecture and huggingface")
-        if self.huggingface is not None and self.config:
-            raise PydanticCustomError(
-                "two_configurations", "config belongs to architecture; put its fields under huggingface"
-            )
-        return self
-
-    def network(self) -> NetworkToBuild:
-        """The same student as an architecture and its parameters."""
-        if self.huggingface is not None:
-            return NetworkToBuild(architecture="huggingface", config=self.huggingface.model_dump())
-        assert self.architecture is not None
-        return NetworkToBuild(architecture=self.architecture, config=self.config)
 
 
 class Labels(Section):
@@ -120,8 +40,11 @@ class Latency(Section):
 
 class Evaluation(Section):
     control: bool = True
-    controls: list[Literal["hard_labels"]] = ["hard_labels"]
-    seeds: Annotated[int, Field(ge=1, le=1)] = 1
+    controls: Annotated[
+        list[Literal["hard_labels", "teacher_argmax"]],
+        Field(description="hard_labels is always among them unless control is false."),
+    ] = ["hard_labels"]
+    seeds: Annotated[int, Field(ge=1, le=20, description="Students, each with its control.")] = 1
     latency: Latency = Latency()
 
 
@@ -145,22 +68,45 @@ MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)]
 
 
+class Stage(Section):
+    """A part of the training, with losses and a length of its own. The weights go on into the next."""
+
+    name: Name
+    losses: Annotated[list[LossTerm], Field(min_length=1, max_length=32)]
+    training: Training = Training()
+    quantize: Later = None
+
+    @field_validator("losses", mode="after")
+    @classmethod
+    def _something_to_learn(cls, losses: list[Any]) -> list[Any]:
+        if not any(is_ever_positive(term.weight) for term in losses):
+            raise PydanticCustomError("no_weight", "at least one loss needs a weight above 0")
+        kinds = [term.kind for term in losses]
+        if len(set(kinds)) != len(kinds):
+            raise PydanticCustomError("repeated_loss", "each kind of loss may be listed once")
+        return losses
+
+
+ONLY_STAGE = "training"
+"""The name of the one stage of a job that lists no stages."""
+
+
 class JobDocument(Section):
     """Everything that a distillation job is, as its user wrote it."""
 
     version: Literal[1] = 1
     name: Name
     task: Task
-    teacher: Teacher
-    teachers: Later = None
-    combine: Later = None
-    via: Later = None
+    teacher: Teacher | None = None
+    teachers: Annotated[list[OneOfTeachers], Field(min_length=2, max_length=16)] | None = None
+    combine: Literal["mean", "weighted", "most_confident"] = "mean"
+    via: Assistant | None = None
     dataset: Reference
     labels: Labels = Labels()
     student: Student
-    losses: Annotated[list[LossTerm], Field(min_length=1, max_length=32)] = [SoftTarget(), HardTarget()]
-    training: Training = Training()
-    stages: Later = None
+    losses: Annotated[list[LossTerm], Field(min_length=1, max_length=32)] | None = None
+    training: Training | None = None
+    stages: Annotated[list[Stage], Field(min_length=1, max_length=16)] | None = None
     evaluation: Evaluation = Evaluation()
     gates: Later = None
     exports: list[Literal["safetensors"]] = ["safetensors"]
@@ -171,14 +117,54 @@ class JobDocument(Section):
     dedupe_key: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
     metadata: Metadata = {}
 
-    @field_validator("task", mode="before")
+    @property
+    def course(self) -> list[Stage]:
+        """The stages of the student's training, in order: at least one."""
+        if self.stages is not None:
+            return self.stages
+        assert self.losses is not None
+        assert self.training is not None
+        return [Stage(name=ONLY_STAGE, losses=self.losses, training=self.training)]
+
+    @property
+    def seed(self) -> int:
+        """What every draw of the job that is no stage's own begins with."""
+        return self.course[0].training.seed
+
+    @property
+    def uploaded_teachers(self) -> list[OneOfTeachers]:
+        """The models that teach: one or several; none where the job makes its teacher itself."""
+        if self.teachers is not None:
+            return self.teachers
+        return [OneOfTeachers(model=self.teacher)] if isinstance(self.teacher, str) else []
+
+    @model_validator(mode="before")
     @classmethod
-    def _later_tasks(cls, task: Any) -> Any:
-        if task in LATER_TASKS:
+    def _one_stage_or_a_list(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or value.get("stages") is not None:
+            return value
+        filled = dict(value)
+        if filled.get("losses") is None:
+            filled["losses"] = _usual_losses(filled.get("task"))
+        if filled.get("training") is None:
+            filled["training"] = Training()
+        return filled
+
+    @model_validator(mode="after")
+    def _no_two_courses(self) -> Self:
+        if self.stages is not None and (self.losses is not None or self.training is not None):
             raise PydanticCustomError(
-                "not_available_yet", "the task '{task}' is not available in this version yet", {"task": task}
+                "two_courses", "losses and training belong into the stages where these are listed"
             )
-        return task
+        return self
+
+    @model_validator(mode="after")
+    def _one_or_several_teachers(self) -> Self:
+        if (self.teacher is None) == (self.teachers is None):
+            raise PydanticCustomError("one_teacher", "give exactly one of teacher and teachers")
+        if self.teachers is None and self.combine != "mean":
+            raise PydanticCustomError("nothing_to_combine", "combine needs teachers, a list of two or more")
+        return self
 
     @field_validator("exports", mode="before")
     @classmethod
@@ -195,10 +181,15 @@ class JobDocument(Section):
 
     @field_validator("losses", mode="after")
     @classmethod
-    def _something_to_learn(cls, losses: list[Any]) -> list[Any]:
-        if not any(term.weight > 0 for term in losses):
-            raise PydanticCustomError("no_weight", "at least one loss needs a weight above 0")
-        kinds = [term.kind for term in losses]
-        if len(set(kinds)) != len(kinds):
-            raise PydanticCustomError("repeated_loss", "each kind of loss may be listed once")
-        return losses
+    def _losses_of_a_stage(cls, losses: list[Any] | None) -> list[Any] | None:
+        return losses if losses is None else Stage._something_to_learn(losses)
+
+
+def _usual_losses(task: Any) -> list[Any]:
+    """What a job without `losses` minimizes."""
+    match task:
+        case "regression":
+            return [MseLogits(weight=0.9), HardTarget()]
+        case "feature-extraction":
+            return [Cosine()]
+    return [SoftTarget(), HardTarget()]

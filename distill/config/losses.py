@@ -1,17 +1,40 @@
-"""The loss terms that a job may list. `total = sum of weight * term`.
+"""The loss terms that a stage may list. `total = sum of weight * term`.
 
-Torch-free: the formulas are in `distill.losses`.
+Torch-free: the formulas are in `distill.losses`. Default weights are those of the papers' code
+where that has one; a weight says how much a term counts beside `hard_target` at its own.
 """
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
+from distill.config.schedules import Amount, Degree, Temperature, Weight
 from distill.config.section import Section
 
-Weight = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Temperature = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+OUTPUTS = "outputs"
+"""The name that stands for a network's own outputs where a layer is asked for."""
+
+
+class LayerPair(Section):
+    """Two layers that are compared: names as `GET /v1/models/{id}` lists them.
+
+    `name:input` is what the layer takes instead of what it gives; `outputs` is the network's own.
+    """
+
+    student: Annotated[str, Field(min_length=1, max_length=255)]
+    teacher: Annotated[str, Field(min_length=1, max_length=255)]
+
+
+def _named_or_auto(value: Any) -> str:
+    return "named" if isinstance(value, list | tuple) else "auto"
+
+
+Layers = Annotated[
+    Annotated[Literal["auto"], Tag("auto")]
+    | Annotated[list[LayerPair], Field(min_length=1, max_length=64), Tag("named")],
+    Discriminator(_named_or_auto),
+]
+"""`auto`: matched by stage and depth; the resolved spec shows the pairs that were chosen."""
 
 
 class SoftTarget(Section):
@@ -23,7 +46,7 @@ class SoftTarget(Section):
 
 
 class HardTarget(Section):
-    """The student loss: cross-entropy with the labels at temperature 1."""
+    """The student loss: cross-entropy with the labels at temperature 1; of numbers, the squared error."""
 
     kind: Literal["hard_target"] = "hard_target"
     weight: Weight = 0.1
@@ -34,8 +57,8 @@ class Decoupled(Section):
 
     kind: Literal["decoupled"] = "decoupled"
     weight: Weight = 1.0
-    alpha: Weight = 1.0
-    beta: Weight = 8.0
+    alpha: Amount = 1.0
+    beta: Amount = 8.0
     temperature: Temperature = 4.0
 
 
@@ -44,8 +67,8 @@ class Dist(Section):
 
     kind: Literal["dist"] = "dist"
     weight: Weight = 1.0
-    beta: Weight = 1.0
-    gamma: Weight = 1.0
+    beta: Amount = 1.0
+    gamma: Amount = 1.0
     temperature: Temperature = 1.0
 
 
@@ -55,6 +78,14 @@ class Standardized(Section):
     kind: Literal["standardized"] = "standardized"
     weight: Weight = 9.0
     temperature: Temperature = 2.0
+
+
+class MultiLevel(Section):
+    """Agreement of instances, of the batch and of the classes, at several temperatures (Jin et al., 2023)."""
+
+    kind: Literal["multi_level"] = "multi_level"
+    weight: Weight = 1.0
+    temperatures: Annotated[list[Degree], Field(min_length=1, max_length=16)] = [2.0, 3.0, 4.0, 5.0, 6.0]
 
 
 class ReverseKl(Section):
@@ -72,52 +103,164 @@ class JensenShannon(Section):
     beta: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
+class MseLogits(Section):
+    """Mean squared difference of the outputs (Ba and Caruana, 2014)."""
+
+    kind: Literal["mse_logits"] = "mse_logits"
+    weight: Weight = 1.0
+
+
+class Cosine(Section):
+    """1 - cosine of student's and teacher's embedding."""
+
+    kind: Literal["cosine"] = "cosine"
+    weight: Weight = 1.0
+
+
+class Hint(Section):
+    """Mean squared error between features, through a learned projector (Romero et al., 2015)."""
+
+    kind: Literal["hint"] = "hint"
+    weight: Weight = 1.0
+    layers: Layers = "auto"
+
+
+class AttentionTransfer(Section):
+    """Where feature maps are active (Zagoruyko and Komodakis, 2017)."""
+
+    kind: Literal["attention_transfer"] = "attention_transfer"
+    weight: Weight = 1000.0
+    layers: Layers = "auto"
+
+
+class Relational(Section):
+    """Distances and angles between the examples of a batch (Park et al., 2019)."""
+
+    kind: Literal["relational"] = "relational"
+    weight: Weight = 1.0
+    distance_weight: Amount = 25.0
+    angle_weight: Amount = 50.0
+    layers: Layers = "auto"
+
+
+class Similarity(Section):
+    """Which examples of a batch are alike (Tung and Mori, 2019)."""
+
+    kind: Literal["similarity"] = "similarity"
+    weight: Weight = 3000.0
+    layers: Layers = "auto"
+
+
+class ProbabilisticTransfer(Section):
+    """The probability of one example given another (Passalis and Tefas, 2018)."""
+
+    kind: Literal["probabilistic_transfer"] = "probabilistic_transfer"
+    weight: Weight = 30_000.0
+    layers: Layers = "auto"
+
+
+class Correlation(Section):
+    """Correlation congruence: kernels between the examples of a batch (Peng et al., 2019)."""
+
+    kind: Literal["correlation"] = "correlation"
+    weight: Weight = 0.02
+    gamma: Annotated[float, Field(gt=0, le=1000)] = 0.4
+    layers: Layers = "auto"
+
+
+class Review(Section):
+    """Knowledge review: fused features of all stages, at several scales (Chen et al., 2021)."""
+
+    kind: Literal["review"] = "review"
+    weight: Weight = 1.0
+    layers: Layers = "auto"
+
+
+class HiddenState(Section):
+    """States of transformer layers: squared error (Jiao et al., 2020) or 1 - cosine (Sanh et al., 2019)."""
+
+    kind: Literal["hidden_state"] = "hidden_state"
+    weight: Weight = 1.0
+    form: Literal["mse", "cosine"] = "mse"
+    layers: Layers = "auto"
+
+
+class AttentionMap(Section):
+    """Attention of transformer layers: squared error of the scores (Jiao et al., 2020), or KL of the
+    probabilities (Wang et al., 2020)."""
+
+    kind: Literal["attention_map"] = "attention_map"
+    weight: Weight = 1.0
+    form: Literal["scores", "probabilities"] = "scores"
+    layers: Layers = "auto"
+
+
+class ValueRelation(Section):
+    """Relations between the values of a self-attention (Wang et al., 2020)."""
+
+    kind: Literal["value_relation"] = "value_relation"
+    weight: Weight = 1.0
+    relation_heads: Annotated[
+        int | None,
+        Field(ge=1, le=1024, description="By default the teacher's heads (Wang et al., 2021, section 3.1)."),
+    ] = None
+    layers: Layers = "auto"
+
+
+LogitTerm = (
+    SoftTarget
+    | HardTarget
+    | Decoupled
+    | Dist
+    | Standardized
+    | MultiLevel
+    | ReverseKl
+    | JensenShannon
+    | MseLogits
+    | Cosine
+)
+LayerTerm = (
+    Hint
+    | AttentionTransfer
+    | Relational
+    | Similarity
+    | ProbabilisticTransfer
+    | Correlation
+    | Review
+    | HiddenState
+    | AttentionMap
+    | ValueRelation
+)
+
 SHORT_NAMES = {
     "kd": "soft_target",
     "ce": "hard_target",
     "dkd": "decoupled",
     "lskd": "standardized",
+    "mlkd": "multi_level",
     "rkd": "relational",
     "sp": "similarity",
     "pkt": "probabilistic_transfer",
+    "cc": "correlation",
     "at": "attention_transfer",
     "fitnet": "hint",
+    "reviewkd": "review",
 }
 """What papers and other toolkits call the same terms; resolved at submit."""
 
-LATER_KINDS = frozenset(
-    {
-        "multi_level",
-        "mse_logits",
-        "hint",
-        "attention_transfer",
-        "relational",
-        "similarity",
-        "probabilistic_transfer",
-        "correlation",
-        "review",
-        "hidden_state",
-        "attention_map",
-        "value_relation",
-    }
+COMPARES_EXAMPLES = frozenset(
+    {"dist", "multi_level", "relational", "similarity", "probabilistic_transfer", "correlation"}
 )
+"""Terms that compare the examples of a batch with each other: a part of a batch is another loss."""
 
 
 def _resolve_kind(term: Any) -> Any:
-    if not isinstance(term, dict) or not isinstance(term.get("kind"), str):
-        return term
-    kind = SHORT_NAMES.get(term["kind"], term["kind"])
-    if kind in LATER_KINDS:
-        raise PydanticCustomError(
-            "not_available_yet", "the loss '{kind}' is not available in this version yet", {"kind": kind}
-        )
-    return {**term, "kind": kind}
+    if isinstance(term, dict) and isinstance(term.get("kind"), str):
+        return {**term, "kind": SHORT_NAMES.get(term["kind"], term["kind"])}
+    return term
 
 
 LossTerm = Annotated[
-    Annotated[
-        SoftTarget | HardTarget | Decoupled | Dist | Standardized | ReverseKl | JensenShannon,
-        Field(discriminator="kind"),
-    ],
+    Annotated[LogitTerm | LayerTerm, Field(discriminator="kind")],
     BeforeValidator(_resolve_kind),
 ]

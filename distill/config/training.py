@@ -52,7 +52,10 @@ class StepDecay(Section):
 
 
 class EarlyStopping(Section):
-    metric: Literal["validation.accuracy"] = "validation.accuracy"
+    metric: Annotated[
+        Literal["validation.accuracy", "validation.f1", "validation.r2", "validation.cosine"] | None,
+        Field(description="By default the main figure of the task."),
+    ] = None
     patience: Annotated[int, Field(ge=1, description="Epochs without a better figure.")] = 5
 
 
@@ -60,10 +63,14 @@ class Training(Section):
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     steps: Annotated[int, Field(ge=1, le=1_000_000_000, description="Optimizer updates.")] | None = None
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 128
+    accumulate: Annotated[
+        int,
+        Field(ge=1, le=4096, description="Parts of a batch that are computed one by one."),
+    ] = 1
     optimizer: Annotated[AdamW | Sgd, Field(discriminator="kind")] = AdamW()
     schedule: Annotated[Cosine | Constant | StepDecay, Field(discriminator="kind")] = Cosine()
     max_grad_norm: Positive | None = None
-    precision: Literal["auto", "fp32"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     augment: Later = None
     views: Literal["auto", "fresh"] = "auto"
@@ -83,4 +90,14 @@ class Training(Section):
     def _one_length(self) -> Self:
         if self.epochs is not None and self.steps is not None:
             raise PydanticCustomError("two_lengths", "give either epochs or steps, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_parts(self) -> Self:
+        if self.batch_size % self.accumulate:
+            raise PydanticCustomError(
+                "parts_do_not_divide",
+                "batch_size {size} is no multiple of accumulate {parts}",
+                {"size": self.batch_size, "parts": self.accumulate},
+            )
         return self

@@ -9,8 +9,8 @@ from distill import models
 from distill.config.architectures import ARCHITECTURES
 from distill.config.document import problems_of
 from distill.config.folder import InspectModel
-from distill.config.job import Task
 from distill.config.networks import Input, Preprocessing
+from distill.config.tasks import Task
 from distill.inspect.huggingface_zip import HuggingFaceUpload
 from distill.inspect.tensors import Shapes
 from distill.preprocess import require_room_to_crop

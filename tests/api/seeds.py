@@ -58,6 +58,7 @@ REPORT = {
 }
 
 PLANNED = Planned(
+    stages=[],
     student={"parameters": 1234, "size_bytes": 4936},
     teacher={"parameters": 9999},
     fits_memory=True,

@@ -59,11 +59,14 @@ def stage(
     for split in dataset.splits.values():
         shutil.copy(splits / split.file, inputs / "dataset" / split.file)
     if teacher_files is not None:
-        shutil.copytree(teacher_files, inputs / "teacher")
+        shutil.copytree(teacher_files, inputs / "teachers" / "0")
     if checkpoint is not None:
         shutil.copy(checkpoint, inputs / "checkpoint")
     request = RunJob(
-        document=parse_job(document), teacher=teacher, dataset=dataset, resume=checkpoint is not None
+        document=parse_job(document),
+        teachers=[teacher] if teacher else [],
+        dataset=dataset,
+        resume=checkpoint is not None,
     )
     (inputs / "request.json").write_text(json.dumps(request.model_dump(mode="json")))
     return folder

@@ -15,7 +15,7 @@ from tests.distill.test_admission import SMALL, dataset, job, teacher
 
 def planned(tmp_path: Path, document: Any, memory_bytes: int | None = None, **given: Any) -> Planned:
     heard = Heard()
-    given = {"teacher": teacher(), "dataset": dataset(), **given}
+    given = {"teachers": [teacher()], "dataset": dataset(), **given}
     plan(PlanJob(document=document, memory_bytes=memory_bytes, **given), tmp_path, heard)
     assert isinstance(heard.last, Planned)
     return heard.last
@@ -31,7 +31,7 @@ def test_a_plan_counts_the_student_exactly(tmp_path: Path) -> None:
 def test_a_plan_counts_the_updates_of_every_run(tmp_path: Path) -> None:
     train = {"architecture": "mlp", "training": {"steps": 70}}
     document = job(SMALL, teacher={"train": train}, training={"steps": 50})
-    assert planned(tmp_path, document, teacher=None).estimate == {
+    assert planned(tmp_path, document, teachers=[]).estimate == {
         "student_updates": 50,
         "control_updates": 50,
         "teacher_updates": 70,

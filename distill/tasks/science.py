@@ -1,0 +1,70 @@
+"""What the loop and the evaluation ask of a target. One module beside this for each."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill.config.tasks import Target
+from distill.preprocess import Inputs
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How a network did on each example, so that its main figure is `value.sum() / weight.sum()`.
+
+    Both float64 (examples,). Of a class `value` is 0 or 1 and `weight` 1; of tags `value` counts the
+    words that are right and `weight` the words.
+    """
+
+    value: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    def main(self) -> float:
+        return float(self.value.sum() / self.weight.sum())
+
+
+class Science(Protocol):
+    """One kind of target.
+
+    *Rows* are what is judged: examples, or of tags words. Outputs of rows are float (N, outputs),
+    labels of rows as `distill.config.networks.Dataset` says for one row each.
+    """
+
+    @property
+    def target(self) -> Target: ...
+
+    @property
+    def main_figure(self) -> str:
+        """The key in `figures` by which runs are compared; higher is better."""
+        ...
+
+    def rows(self, outputs: Tensor, inputs: Inputs) -> Tensor:
+        """The outputs of the rows of a batch, (N, outputs), from what the network gave for `inputs`."""
+        ...
+
+    def row_labels(self, labels: Tensor, inputs: Inputs) -> Tensor:
+        """The labels of the same rows, from those of the batch."""
+        ...
+
+    def labeled(self, labels: Tensor) -> Tensor:
+        """bool (n,): which examples (or rows) have a label."""
+        ...
+
+    def hidden(self, labels: Tensor) -> Tensor:
+        """Labels of the same shape, none of them known."""
+        ...
+
+    def scores(self, outputs: Tensor, labels: Tensor, examples: Tensor) -> Scores:
+        """Of labeled rows. `examples` int64 (N,) says of which example each row is."""
+        ...
+
+    def figures(self, outputs: Tensor, labels: Tensor, names: list[str]) -> dict[str, Any]:
+        """Every figure of labeled rows, `main_figure` among them."""
+        ...
+
+    def baseline(self, labels: Tensor, train_labels: Tensor) -> dict[str, float]:
+        """What an answer that never looks at its input reaches: `majority_baseline` or `mean_baseline`."""
+        ...
