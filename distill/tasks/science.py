@@ -22,8 +22,30 @@ class Scores:
     value: NDArray[np.float64]
     weight: NDArray[np.float64]
 
+    @classmethod
+    def of_examples(cls, values_N: Tensor) -> "Scores":
+        """One value an example, each of the same weight."""
+        value = values_N.double().cpu().numpy()
+        return cls(value, np.ones_like(value))
+
     def main(self) -> float:
         return float(self.value.sum() / self.weight.sum())
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a network names for each row, where it chooses among names.
+
+    `picked` is in the form of the labels: int64 (N,) of classes and tags, int8 (N, classes) of label
+    sets. `confidence`, float64 (N,), is the probability that the network gives to what it picked.
+    """
+
+    picked: Tensor
+    confidence: Tensor
+
+    def right(self, labels: Tensor) -> Tensor:
+        """bool (N,): whether each row is named right."""
+        return (self.picked == labels).reshape(len(labels), -1).all(dim=1)
 
 
 class Science(Protocol):
@@ -58,13 +80,35 @@ class Science(Protocol):
         ...
 
     def scores(self, outputs: Tensor, labels: Tensor, examples: Tensor) -> Scores:
-        """Of labeled rows. `examples` int64 (N,) says of which example each row is."""
+        """Of labeled rows. `examples` int64 (N,) says of which example each row is, in rising order."""
         ...
 
-    def figures(self, outputs: Tensor, labels: Tensor, names: list[str]) -> dict[str, Any]:
-        """Every figure of labeled rows, `main_figure` among them."""
+    def figures(self, outputs: Tensor, labels: Tensor, examples: Tensor, names: list[str]) -> dict[str, Any]:
+        """Every figure of labeled rows, `main_figure` among them. `names` are those of the outputs."""
         ...
 
     def baseline(self, labels: Tensor, train_labels: Tensor) -> dict[str, float]:
         """What an answer that never looks at its input reaches: `majority_baseline` or `mean_baseline`."""
         ...
+
+    def choices(self, outputs: Tensor) -> Choices | None:
+        """What is named for each row; None where the target is no choice among names."""
+        ...
+
+    def alike(self, one: Tensor, other: Tensor) -> Tensor:
+        """bool (N,): whether two networks answer a row alike, as far as a user would care."""
+        ...
+
+    def kl_divergence(self, student: Tensor, teacher: Tensor) -> float | None:
+        """Mean KL(teacher || student) over rows at temperature 1, in nats; None without probabilities."""
+        ...
+
+
+class RowsAreExamples:
+    """Of a target with one answer an example: each example is one row."""
+
+    def rows(self, outputs: Tensor, inputs: Inputs) -> Tensor:
+        return outputs
+
+    def row_labels(self, labels: Tensor, inputs: Inputs) -> Tensor:
+        return labels
