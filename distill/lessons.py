@@ -4,12 +4,13 @@ import torch
 from torch import nn
 
 from distill.attempt import Trained
-from distill.config.losses import HardTarget
+from distill.config.losses import HardTarget, LayerTerm
 from distill.config.networks import Network
+from distill.config.tasks import TASKS
 from distill.config.teachers import TeacherToTrain
 from distill.config.training import Training
 from distill.evaluate.cost import macs
-from distill.losses.terms import term, terms
+from distill.losses.terms import Term, logit_term, terms_of
 from distill.models import build_on_meta, example_batch
 from distill.opening import Opened
 from distill.preprocess import view
@@ -26,6 +27,7 @@ class Lessons:
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
         document = opened.document
+        self._target = TASKS[document.task].target
         self._training = document.course[0].training
         self._teacher_training = (
             document.teacher.train.training if isinstance(document.teacher, TeacherToTrain) else None
@@ -40,7 +42,7 @@ class Lessons:
         return Lesson(
             run="teacher",
             training=training,
-            terms=(term(HardTarget(weight=1.0)),),
+            terms=(logit_term(HardTarget(weight=1.0), target=self._target),),
             train=everything,
             validation=self._opened.validation,
             rows=rows,
@@ -56,7 +58,9 @@ class Lessons:
         return Lesson(
             run="student",
             training=self._training,
-            terms=terms(self._opened.document.course[0].losses),
+            terms=terms_of(
+                self._opened.document.course[0].losses, target=self._target, layer_term=_of_layers
+            ),
             train=train,
             validation=self._opened.validation,
             rows=torch.arange(len(train)),
@@ -73,7 +77,7 @@ class Lessons:
         return Lesson(
             run="control",
             training=self._training,
-            terms=(term(HardTarget(weight=1.0)),),
+            terms=(logit_term(HardTarget(weight=1.0), target=self._target),),
             train=train,
             validation=self._opened.validation,
             rows=train.labeled_rows(),
@@ -123,6 +127,10 @@ class Lessons:
 
     def _beginner(self, network: Network, training: Training) -> Learner:
         return Learner(self._opened.fresh(network, training.seed), training)
+
+
+def _of_layers(section: LayerTerm) -> Term:
+    raise ValueError(f"no layers were matched for '{section.kind}'")
 
 
 def _macs(network: Network) -> int:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from distill.batches import Order, View
 from distill.checkpoint import State
 from distill.config.training import Training
-from distill.losses.terms import Answer, Moment, Pace, Term, gradient_shares
+from distill.losses.gradients import gradient_norms, shares
+from distill.losses.terms import Answer, Moment, Pace, Term
 from distill.optimizer import Optimizer
 from distill.preprocess import Inputs
 from distill.schedule import rate_at
@@ -185,7 +186,9 @@ def train(lesson: Lesson, learner: Learner) -> Iterator[Step]:
         losses = {term.kind: term.loss(moment) for term in lesson.terms}
         weights = {term.kind: term.weight_at(number, pace) for term in lesson.terms}
         total = torch.stack([weights[kind] * loss for kind, loss in losses.items()]).sum()
-        shares = gradient_shares(losses, weights, student_logits) if lesson.shares_at(number) else {}
+        measured: dict[str, float] = {}
+        if lesson.shares_at(number):
+            measured = shares(gradient_norms(losses, list(learner.module.parameters())), weights)
 
         learner.module.zero_grad()
         torch.autograd.backward(total)
@@ -202,7 +205,7 @@ def train(lesson: Lesson, learner: Learner) -> Iterator[Step]:
             number,
             torch.stack([total, *losses.values()]).detach(),
             rate,
-            shares,
+            measured,
             accuracy,
         )
 

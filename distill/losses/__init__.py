@@ -10,23 +10,37 @@ from distill.losses.logits import (
     dist_loss,
     hard_target_loss,
     jensen_shannon_loss,
+    multi_level_loss,
     reverse_kl_loss,
     soft_target_loss,
     standardized_loss,
+)
+from distill.losses.outputs import (
+    binary_soft_target_loss,
+    binary_target_loss,
+    cosine_loss,
+    mse_logits_loss,
+    squared_error_loss,
 )
 from distill.losses.relations import probabilistic_transfer_loss, relational_loss, similarity_loss
 
 __all__ = [
     "attention_transfer_loss",
+    "binary_soft_target_loss",
+    "binary_target_loss",
+    "cosine_loss",
     "decoupled_loss",
     "dist_loss",
     "hard_target_loss",
     "hint_loss",
     "jensen_shannon_loss",
+    "mse_logits_loss",
+    "multi_level_loss",
     "probabilistic_transfer_loss",
     "relational_loss",
     "reverse_kl_loss",
     "similarity_loss",
     "soft_target_loss",
+    "squared_error_loss",
     "standardized_loss",
 ]

@@ -4,11 +4,14 @@ Shapes: B batch, C classes. Divergences are computed in float64: at a high tempe
 small difference of nearly equal logarithms, which float32 loses.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-UNLABELED = -1
+from distill.losses.labels import UNLABELED
+from distill.losses.precision import at_least_float32, like
 
 
 def soft_target_loss(student_BC: Tensor, teacher_BC: Tensor, *, temperature: float) -> Tensor:
@@ -18,7 +21,7 @@ def soft_target_loss(student_BC: Tensor, teacher_BC: Tensor, *, temperature: flo
     """
     student_log_p_BC = _log_probabilities(student_BC, temperature)
     teacher_log_p_BC = _log_probabilities(teacher_BC, temperature)
-    return _like(student_BC, _kl(teacher_log_p_BC, student_log_p_BC) * temperature**2)
+    return like(student_BC, _kl(teacher_log_p_BC, student_log_p_BC) * temperature**2)
 
 
 def hard_target_loss(student_BC: Tensor, labels_B: Tensor) -> Tensor:
@@ -26,7 +29,7 @@ def hard_target_loss(student_BC: Tensor, labels_B: Tensor) -> Tensor:
 
     Zero, with a zero gradient, where no row is labeled.
     """
-    student_BC = _at_least_float32(student_BC)
+    student_BC = at_least_float32(student_BC)
     total = F.cross_entropy(student_BC, labels_B, ignore_index=UNLABELED, reduction="sum")
     labeled = (labels_B != UNLABELED).sum()
     return total / labeled.clamp(min=1)
@@ -51,7 +54,7 @@ def decoupled_loss(
     teacher_binary_B2, teacher_rest_BR = _split_by_target(teacher_BC, target_B, temperature)
     target_class = _kl(teacher_binary_B2, student_binary_B2)
     other_classes = _kl(teacher_rest_BR, student_rest_BR)
-    return _like(student_BC, (alpha * target_class + beta * other_classes) * temperature**2)
+    return like(student_BC, (alpha * target_class + beta * other_classes) * temperature**2)
 
 
 def dist_loss(
@@ -67,7 +70,7 @@ def dist_loss(
     loss = beta * (1 - _correlation(student_p_BC, teacher_p_BC).mean())
     if len(student_BC) > 1:
         loss = loss + gamma * (1 - _correlation(student_p_BC.T, teacher_p_BC.T).mean())
-    return _like(student_BC, loss * temperature**2)
+    return like(student_BC, loss * temperature**2)
 
 
 def standardized_loss(student_BC: Tensor, teacher_BC: Tensor, *, temperature: float) -> Tensor:
@@ -76,12 +79,35 @@ def standardized_loss(student_BC: Tensor, teacher_BC: Tensor, *, temperature: fl
     The deviation is the unbiased one (Sun et al., 2024, section 3.3).
     """
     loss = soft_target_loss(_standardized(student_BC), _standardized(teacher_BC), temperature=temperature)
-    return _like(student_BC, loss)
+    return like(student_BC, loss)
+
+
+def multi_level_loss(student_BC: Tensor, teacher_BC: Tensor, *, temperatures: Sequence[float]) -> Tensor:
+    """Agreement on instances, on the batch and on the classes, summed over the temperatures.
+
+    With P the softened probabilities (B, C): T^2 * KL for each instance, mean over the batch;
+    |PP'(teacher) - PP'(student)|^2 / B between the instances; |P'P(teacher) - P'P(student)|^2 / C between
+    the classes (Jin et al., 2023, sections 3.2 to 3.4). The masks of confidence in the authors' code,
+    which the paper does not have, are left out: they multiply losses that are scalars by then, and so
+    do nothing but scale the terms of one of its two views.
+    """
+    loss = student_BC.new_zeros((), dtype=torch.float64)
+    for temperature in temperatures:
+        student_log_p_BC = _log_probabilities(student_BC, temperature)
+        teacher_log_p_BC = _log_probabilities(teacher_BC, temperature)
+        student_p_BC, teacher_p_BC = student_log_p_BC.exp(), teacher_log_p_BC.exp()
+        instances = _kl(teacher_log_p_BC, student_log_p_BC) * temperature**2
+        batch_BB = teacher_p_BC @ teacher_p_BC.T - student_p_BC @ student_p_BC.T
+        classes_CC = teacher_p_BC.T @ teacher_p_BC - student_p_BC.T @ student_p_BC
+        batch = batch_BB.square().sum() / len(batch_BB)
+        classes = classes_CC.square().sum() / len(classes_CC)
+        loss = loss + instances + batch + classes
+    return like(student_BC, loss)
 
 
 def reverse_kl_loss(student_BC: Tensor, teacher_BC: Tensor) -> Tensor:
     """KL(student || teacher), mean over the batch (Gu et al., 2024, section 2.1)."""
-    return _like(student_BC, _kl(_log_probabilities(student_BC, 1.0), _log_probabilities(teacher_BC, 1.0)))
+    return like(student_BC, _kl(_log_probabilities(student_BC, 1.0), _log_probabilities(teacher_BC, 1.0)))
 
 
 def jensen_shannon_loss(student_BC: Tensor, teacher_BC: Tensor, *, beta: float) -> Tensor:
@@ -93,12 +119,12 @@ def jensen_shannon_loss(student_BC: Tensor, teacher_BC: Tensor, *, beta: float) 
     student_log_p_BC = _log_probabilities(student_BC, 1.0)
     teacher_log_p_BC = _log_probabilities(teacher_BC, 1.0)
     if beta == 0:
-        return _like(student_BC, _kl(teacher_log_p_BC, student_log_p_BC))
+        return like(student_BC, _kl(teacher_log_p_BC, student_log_p_BC))
     if beta == 1:
-        return _like(student_BC, _kl(student_log_p_BC, teacher_log_p_BC))
+        return like(student_BC, _kl(student_log_p_BC, teacher_log_p_BC))
     weights = student_log_p_BC.new_tensor([beta, 1 - beta]).log()
     mixture_log_p_BC = torch.logaddexp(teacher_log_p_BC + weights[0], student_log_p_BC + weights[1])
-    return _like(
+    return like(
         student_BC,
         beta * _kl(teacher_log_p_BC, mixture_log_p_BC) + (1 - beta) * _kl(student_log_p_BC, mixture_log_p_BC),
     )
@@ -139,11 +165,3 @@ def _standardized(logits_BC: Tensor) -> Tensor:
     varies_B1 = variance_B1 > torch.finfo(torch.float64).eps
     deviation_B1 = variance_B1.where(varies_B1, 1.0).sqrt()
     return (logits_BC - logits_BC.mean(dim=-1, keepdim=True)) / (deviation_B1 + 1e-7)
-
-
-def _at_least_float32(logits: Tensor) -> Tensor:
-    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-
-
-def _like(logits: Tensor, loss: Tensor) -> Tensor:
-    return loss.to(_at_least_float32(logits).dtype)

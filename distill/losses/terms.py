@@ -1,33 +1,59 @@
-"""The loss of a stage: the sum of the weighted terms that it lists."""
+"""The loss of a stage: the sum of the weighted terms that it lists.
+
+Terms are computed outside of autocast: the formulas choose their own precision.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
-from typing import Literal
+from typing import Literal, assert_never
 
-import torch
 from torch import Tensor, nn
 
 from distill.config.losses import (
+    Cosine,
     Decoupled,
     Dist,
     HardTarget,
     JensenShannon,
+    LayerTerm,
+    LogitTerm,
     LossTerm,
+    MseLogits,
+    MultiLevel,
     ReverseKl,
     SoftTarget,
     Standardized,
 )
-from distill.config.schedules import Weight, WeightOfShare, value_at
+from distill.config.schedules import (
+    TemperatureRamp,
+    Weight,
+    WeightOfShare,
+    WeightRamp,
+    WeightWarmup,
+    value_at,
+)
+from distill.config.tasks import Target
 from distill.losses.logits import (
     decoupled_loss,
     dist_loss,
     hard_target_loss,
     jensen_shannon_loss,
+    multi_level_loss,
     reverse_kl_loss,
     soft_target_loss,
     standardized_loss,
 )
+from distill.losses.outputs import (
+    binary_soft_target_loss,
+    binary_target_loss,
+    cosine_loss,
+    mse_logits_loss,
+    squared_error_loss,
+)
+
+Over = Literal["rows", "labeled_rows", "examples", "tokens", "token_pairs", "batch"]
+"""What a loss is the mean of. Of tags a row is a word, an example the whole text. A loss over the
+`batch` compares its examples with each other, so that the losses of parts say nothing of the whole."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +95,10 @@ class Moment:
         assert self.teacher is not None
         return self.teacher
 
+    def now(self, given: float | WeightRamp | WeightWarmup | TemperatureRamp) -> float:
+        """The value in this update of a number that may move."""
+        return value_at(given, self.step, steps=self.pace.steps, steps_of_epoch=self.pace.steps_of_epoch)
+
 
 @dataclass(frozen=True)
 class Term:
@@ -77,8 +107,8 @@ class Term:
     kind: str
     weight: Weight
     loss: Callable[[Moment], Tensor]
-    averages_over: Literal["rows", "labeled_rows", "tokens", "batch"] = "rows"
-    """How the parts of an accumulated batch add up; a term over the `batch` has no parts."""
+    averages_over: Over = "rows"
+    """How the parts of an accumulated batch add up: see `counts`."""
     projector: nn.Module | None = None
     """What brings the student's features to the teacher's shape; learns with the student."""
     student_taps: tuple[str, ...] = ()
@@ -89,66 +119,83 @@ class Term:
         return self.kind != "hard_target"
 
     def weight_at(self, step: int, pace: Pace) -> float:
-        """The weight in update `step`; of an `auto` weight, the loop knows better."""
+        """The weight in update `step`; of an `auto` weight 1, as until its gradient was measured."""
         if isinstance(self.weight, WeightOfShare):
             return 1.0
         return value_at(self.weight, step, steps=pace.steps, steps_of_epoch=pace.steps_of_epoch)
 
 
-def term(section: LossTerm) -> Term:
-    """The term that a section of the job document describes."""
+def terms_of(
+    losses: Sequence[LossTerm], *, target: Target, layer_term: Callable[[LayerTerm], Term]
+) -> tuple[Term, ...]:
+    """The terms of a stage, in its document's order. `layer_term` makes those between layers."""
+    return tuple(
+        logit_term(section, target=target) if isinstance(section, LogitTerm) else layer_term(section)
+        for section in losses
+    )
 
-    def now(moment: Moment) -> float:
-        return value_at(
-            section.temperature,  # type: ignore[union-attr]  # asked for by terms that have one
-            moment.step,
-            steps=moment.pace.steps,
-            steps_of_epoch=moment.pace.steps_of_epoch,
+
+def logit_term(section: LogitTerm, *, target: Target) -> Term:
+    """The term between the outputs of student and teacher that a section of the document describes.
+
+    Raises:
+        ValueError: the term has no meaning for this target.
+    """
+
+    def term(loss: Callable[[Tensor, Tensor, Moment], Tensor], averages_over: Over = "rows") -> Term:
+        return Term(
+            section.kind,
+            section.weight,
+            lambda m: loss(m.student.outputs, m.taught.outputs, m),
+            averages_over,
         )
-
-    def of(loss: Callable[[Tensor, Tensor, Moment], Tensor]) -> Term:
-        return Term(section.kind, section.weight, lambda m: loss(m.student.outputs, m.taught.outputs, m))
 
     match section:
         case HardTarget():
-            return Term(
-                section.kind,
-                section.weight,
-                lambda m: hard_target_loss(m.student.outputs, m.labels),
-                averages_over="labeled_rows",
-            )
-        case SoftTarget():
-            return of(lambda s, t, m: soft_target_loss(s, t, temperature=now(m)))
-        case Decoupled(alpha=a, beta=b):
-            return of(lambda s, t, m: decoupled_loss(s, t, m.labels, alpha=a, beta=b, temperature=now(m)))
-        case Dist(beta=b, gamma=c):
-            return of(lambda s, t, m: dist_loss(s, t, beta=b, gamma=c, temperature=now(m)))
-        case Standardized():
-            return of(lambda s, t, m: standardized_loss(s, t, temperature=now(m)))
+            return _hard_target(section, target)
+        case SoftTarget(temperature=T):
+            soft = _of_target(SOFT_TARGET, target, section.kind)
+            return term(lambda s, t, m: soft(s, t, temperature=m.now(T)))
+        case Decoupled(alpha=a, beta=b, temperature=T):
+            return term(lambda s, t, m: decoupled_loss(s, t, m.labels, alpha=a, beta=b, temperature=m.now(T)))
+        case Dist(beta=b, gamma=c, temperature=T):
+            return term(lambda s, t, m: dist_loss(s, t, beta=b, gamma=c, temperature=m.now(T)), "batch")
+        case Standardized(temperature=T):
+            return term(lambda s, t, m: standardized_loss(s, t, temperature=m.now(T)))
+        case MultiLevel(temperatures=several):
+            return term(lambda s, t, _: multi_level_loss(s, t, temperatures=several), "batch")
         case ReverseKl():
-            return of(lambda s, t, _: reverse_kl_loss(s, t))
+            return term(lambda s, t, _: reverse_kl_loss(s, t))
         case JensenShannon(beta=b):
-            return of(lambda s, t, _: jensen_shannon_loss(s, t, beta=b))
-    raise NotImplementedError(section.kind)
+            return term(lambda s, t, _: jensen_shannon_loss(s, t, beta=b))
+        case MseLogits():
+            return term(lambda s, t, _: mse_logits_loss(s, t))
+        case Cosine():
+            return term(lambda s, t, _: cosine_loss(s, t))
+    assert_never(section)
 
 
-def terms(sections: Sequence[LossTerm]) -> tuple[Term, ...]:
-    """The terms of a stage, in its document's order."""
-    return tuple(term(section) for section in sections)
+HARD_TARGET: Mapping[Target, Callable[[Tensor, Tensor], Tensor]] = {
+    "class": hard_target_loss,
+    "tag": hard_target_loss,
+    "label_set": binary_target_loss,
+    "number": squared_error_loss,
+}
+SOFT_TARGET: Mapping[Target, Callable[..., Tensor]] = {
+    "class": soft_target_loss,
+    "tag": soft_target_loss,
+    "label_set": binary_soft_target_loss,
+}
 
 
-def gradient_shares(
-    losses: dict[str, Tensor], weights: Mapping[str, float], logits_BC: Tensor
-) -> dict[str, float]:
-    """How much of the gradient each weighted term gives, by its norm; the shares add up to 1.
+def _hard_target(section: HardTarget, target: Target) -> Term:
+    hard = _of_target(HARD_TARGET, target, section.kind)
+    return Term(section.kind, section.weight, lambda m: hard(m.student.outputs, m.labels), "labeled_rows")
 
-    Taken at the student's logits, through which every term acts: no pass through the network. Empty
-    where there is no gradient, or no finite one.
-    """
-    norms = {
-        kind: weight * float(torch.autograd.grad(losses[kind], logits_BC, retain_graph=True)[0].norm())
-        for kind, weight in weights.items()
-        if weight > 0
-    }
-    total = sum(norms.values())
-    return {kind: norm / total for kind, norm in norms.items()} if 0 < total < inf else {}
+
+def _of_target(
+    losses: Mapping[Target, Callable[..., Tensor]], target: Target, kind: str
+) -> Callable[..., Tensor]:
+    if target not in losses:
+        raise ValueError(f"'{kind}' has no meaning where the target is a {target.replace('_', ' ')}")
+    return losses[target]
