@@ -59,7 +59,7 @@ def admit(
         train = document.teacher.train
         teacher_weighs = _weigh(train, train.training, seen, dataset, "/teacher/train/config")
         require_memory(teacher_weighs, memory_bytes, "teacher", "/teacher/train")
-        teacher_config = models.complete(train.architecture, train.config)
+        teacher_config = models.complete(train.architecture, train.config, task=dataset.task)
     else:
         assert teacher is not None
         batch = document.course[0].training.batch_size
@@ -68,7 +68,7 @@ def admit(
             frozen, None, seen, dataset, "/teacher", batch=document.course[0].training.batch_size
         )
     return Admission(
-        student_config=models.complete(student.architecture, student.config),
+        student_config=models.complete(student.architecture, student.config, task=dataset.task),
         student=student_weighs,
         teacher_config=teacher_config,
         teacher=teacher_weighs,

@@ -13,6 +13,9 @@ from distill.config.networks import Input, Preprocessing
 from distill.rejection import Rejected
 
 Inputs = Tensor | dict[str, Tensor]
+Words = list[list[str]]
+"""Texts that come in words, each with a tag of its own."""
+NO_WORD = -1
 
 
 @dataclass(frozen=True)
@@ -39,17 +42,34 @@ class Preprocessor:
         tokenizer.enable_padding(pad_id=pad, pad_token=tokenizer.id_to_token(pad) or "[PAD]")
         return cls(preprocessing, input, tokenizer)
 
-    def __call__(self, batch: Tensor | list[str]) -> Inputs:
-        """float32 (B, ...) for images and features; `input_ids`, `attention_mask` (B, L) for text."""
+    def __call__(self, batch: Tensor | list[str] | Words) -> Inputs:
+        """float32 (B, ...) for images and features; `input_ids`, `attention_mask` (B, L) for text.
+
+        Where texts come in words, also `word_starts` bool (B, L): the first token of each word.
+        """
         if isinstance(batch, Tensor):
             return self._image(batch) if self.input.kind == "image" else self._normalized(batch.float())
+        tokens, starts = self.tokens(batch)
+        return tokens if starts is None else {**tokens, "word_starts": starts != NO_WORD}
+
+    def tokens(self, texts: list[str] | Words) -> tuple[dict[str, Tensor], Tensor | None]:
+        """`input_ids` and `attention_mask` (B, L), cut at `max_length`; and which word starts where.
+
+        The latter is int64 (B, L): the number of the word whose first token this is, else `NO_WORD`.
+        A word beyond the cut starts nowhere, nor does one of which the tokenizer leaves nothing. Texts
+        that come whole have none of it: None.
+        """
         assert self.tokenizer is not None
-        encodings = self.tokenizer.encode_batch(list(batch))
+        in_words = bool(texts) and not isinstance(texts[0], str)
+        encodings = self.tokenizer.encode_batch(list(texts), is_pretokenized=in_words)
         pad = _padding(self.tokenizer)
-        return {  # a text without any token is one padding that is seen
+        tokens = {  # a text without any token is one padding that is seen
             "input_ids": torch.tensor([encoding.ids or [pad] for encoding in encodings]),
             "attention_mask": torch.tensor([[1, *encoding.attention_mask[1:]] for encoding in encodings]),
         }
+        if not in_words:
+            return tokens, None
+        return tokens, torch.tensor([_starts(encoding.word_ids) for encoding in encodings])
 
     def _image(self, images: Tensor) -> Tensor:
         pixels = images.float()
@@ -75,6 +95,16 @@ class Preprocessor:
         if steps.std:
             values = values / torch.tensor(steps.std, device=values.device).view(spread)
         return values
+
+
+def _starts(word_of_token: list[int | None]) -> list[int]:
+    """The number of a word at its first token; `NO_WORD` at its others, at marks and at padding."""
+    previous = None
+    starts = []
+    for word in word_of_token or [None]:
+        starts.append(NO_WORD if word is None or word == previous else word)
+        previous = word
+    return starts
 
 
 def _padding(tokenizer: Tokenizer) -> int:

@@ -47,12 +47,21 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
 class HuggingFace(Section):
-    """A transformers configuration for sequence classification; `bert` for now.
+    """A transformers configuration; `bert` for now.
 
     What a student leaves out of its vocabulary and positions is the teacher's.
     """
 
     model_type: Literal["bert"]
+    head: Annotated[
+        Literal["sequence", "token", "embedding"] | None,
+        Field(description="One answer for a text, one for each token, or an embedding; by default the task's."),
+    ] = None
+    pooling: Annotated[
+        Literal["mean", "cls"],
+        Field(description="Of an embedding: the mean over all tokens that are no padding, or the first."),
+    ] = "mean"
+    normalize: Annotated[bool, Field(description="Whether an embedding is scaled to length 1.")] = False
     num_hidden_layers: Annotated[int, Field(ge=1, le=1000)] = 12
     hidden_size: Annotated[int, Field(ge=1, le=65_536)] = 768
     num_attention_heads: Annotated[

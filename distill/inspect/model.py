@@ -135,7 +135,7 @@ def _network(opened: _Opened, request: InspectModel, shapes: Shapes) -> tuple[Ne
     network = Network(
         task=task,
         architecture=architecture,
-        config=models.complete(architecture, config),
+        config=models.complete(architecture, config, task=task),
         labels=labels_of(request, huggingface, outputs),
         num_outputs=outputs,
         input=input,

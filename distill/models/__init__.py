@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from distill.config.architectures import ARCHITECTURES
 from distill.config.networks import Input, Layer, Network
+from distill.config.tasks import TASKS, Target, Task
+from distill.layers.dry_forward import dry_forward
+from distill.models.units import InUnits
 from distill.preprocess import view
 from distill.rejection import Rejected
 
@@ -22,16 +25,44 @@ TAKES = {
 }
 """Which kinds of input each architecture takes."""
 
+HEADS: dict[Target, str] = {
+    "class": "sequence",
+    "label_set": "sequence",
+    "number": "sequence",
+    "tag": "token",
+    "embedding": "embedding",
+}
+"""The head that each target needs on a transformer."""
+
 Builder = Callable[[dict[str, Any], Sequence[int], int], nn.Module]
 
 
-def complete(architecture: str, config: dict[str, Any]) -> dict[str, Any]:
-    """`config` with every parameter that it left to its default."""
+def complete(architecture: str, config: dict[str, Any], *, task: Task) -> dict[str, Any]:
+    """`config` with every parameter that it left to its default, and with the head that `task` needs.
+
+    Raises:
+        Rejected: `head_unfit`, where `config` asks for another head.
+    """
+    filled = _with_defaults(architecture, config)
+    if architecture != "huggingface":
+        return filled
+    needed = HEADS[TASKS[task].target]
+    if filled["head"] not in (None, needed):
+        raise Rejected(
+            "head_unfit",
+            "user",
+            f"the head is '{filled['head']}'; {task} needs '{needed}'",
+            "leave head out: it is then what the task needs",
+        )
+    return filled | {"head": needed}
+
+
+def _with_defaults(architecture: str, config: dict[str, Any]) -> dict[str, Any]:
     return ARCHITECTURES[architecture].model_validate(config).model_dump()
 
 
 def build(architecture: str, config: dict[str, Any], *, input: Input, num_outputs: int) -> nn.Module:
-    """An untrained network with `num_outputs` logits.
+    """An untrained network with `num_outputs` outputs: (B, outputs), or of tags (B, L, outputs).
 
     `input` is what the first layer sees: see `distill.preprocess.view`.
 
@@ -49,7 +80,7 @@ def build(architecture: str, config: dict[str, Any], *, input: Input, num_output
         )
     builder: Builder = import_module(f"distill.models.{architecture}").build
     try:
-        return builder(complete(architecture, config), input.shape, num_outputs)
+        return builder(_with_defaults(architecture, config), input.shape, num_outputs)
     except (ValueError, TypeError, OverflowError, RuntimeError, AssertionError) as error:
         raise Rejected(
             "configuration_invalid",
@@ -69,12 +100,14 @@ def load_network(network: Network, folder: Path) -> nn.Module:
     """The network in `folder`, in eval mode.
 
     Built afresh from the record, its weights read from disk; shares nothing with any other module,
-    and draws nothing from the global random generator.
+    and draws nothing from the global random generator. Numbers come in the units of their labels.
     """
     seen = view(network.input, network.preprocessing)
     with torch.random.fork_rng(devices=[]):
         module = build(network.architecture, network.config, input=seen, num_outputs=network.num_outputs)
     module.load_state_dict(load_file(folder / weights_name(network)), strict=True)
+    if network.scale is not None:
+        module.register_forward_hook(InUnits(network.scale))
     return module.eval()
 
 
@@ -105,24 +138,9 @@ def example_batch(input: Input, *, batch: int, device: str) -> Tensor | dict[str
 def layers(module: nn.Module, input: Input) -> list[Layer]:
     """Every module that computes, in the order of one dry forward, with its output's shape."""
     device = str(next(module.parameters()).device)
-    found: list[Layer] = []
-
-    def listen(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def record(part: nn.Module, _: Any, output: Any) -> None:
-            tensor = output[0] if isinstance(output, tuple) and output else output
-            shape = list(tensor.shape[1:]) if isinstance(tensor, Tensor) else None
-            found.append(Layer(name=name, shape=shape, kind=type(part).__name__))
-
-        return record
-
-    handles = [part.register_forward_hook(listen(name)) for name, part in module.named_modules() if name]
-    was_training = module.training
-    module.eval()
-    try:
-        with torch.no_grad():
-            module(example_batch(input, batch=1, device=device))
-    finally:
-        module.train(was_training)
-        for handle in handles:
-            handle.remove()
-    return found
+    calls = dry_forward(module, example_batch(input, batch=1, device=device))
+    return [
+        Layer(name=call.name, shape=None if call.gave is None else list(call.gave.shape[1:]), kind=call.kind)
+        for call in calls
+        if call.name
+    ]

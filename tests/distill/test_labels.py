@@ -20,6 +20,7 @@ def view(labels: list[int]) -> View:
         torch.tensor(labels),
         Preprocessor(Preprocessing(), features),
         torch.device("cpu"),
+        "tabular-classification",
     )
 
 

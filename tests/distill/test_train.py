@@ -24,7 +24,9 @@ def view(examples: int, seed: int = 0) -> View:
         labels, FEATURES
     )
     features = Input(kind="tabular", shape=[FEATURES], dtype="float32")
-    return View(inputs, labels, Preprocessor(Preprocessing(), features), torch.device("cpu"))
+    return View(
+        inputs, labels, Preprocessor(Preprocessing(), features), torch.device("cpu"), "tabular-classification"
+    )
 
 
 def network(seed: int = 0) -> nn.Module:
