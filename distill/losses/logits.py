@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from distill.losses.labels import UNLABELED
-from distill.losses.precision import at_least_float32, like
+from distill.losses.numerics import at_least_float32, like
 
 
 def soft_target_loss(student_BC: Tensor, teacher_BC: Tensor, *, temperature: float) -> Tensor:

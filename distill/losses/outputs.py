@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from distill.losses.labels import is_labeled
-from distill.losses.precision import at_least_float32, like, unit
+from distill.losses.numerics import at_least_float32, like, unit
 
 
 def mse_logits_loss(student_NK: Tensor, teacher_NK: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
-"""In which precision the losses count: a half-precision answer is widened first."""
+"""What the losses count with: numbers wide enough, and directions that are always finite."""
 
 import torch
 from torch import Tensor
+
+SHORTEST = 1e-12
 
 
 def at_least_float32(given: Tensor) -> Tensor:
@@ -15,8 +17,11 @@ def like(given: Tensor, loss: Tensor) -> Tensor:
 
 
 def unit(given: Tensor) -> Tensor:
-    """Vectors along the last dimension over their length. One of no length, or one so short that its
-    direction is noise, becomes zeros without a gradient, where a division would give a gradient of 1e12."""
+    """Vectors along the last dimension over their length.
+
+    One that is no longer than `SHORTEST` has no direction: it becomes zeros without a gradient, where
+    `F.normalize` has a gradient of the inverse of that.
+    """
     squares = given.square().sum(dim=-1, keepdim=True)
-    has_length = squares > torch.finfo(given.dtype).tiny
+    has_length = squares > SHORTEST**2
     return torch.where(has_length, given / squares.where(has_length, 1.0).sqrt(), 0.0)
