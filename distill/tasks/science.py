@@ -71,6 +71,10 @@ class Science(Protocol):
         """The labels of the same rows, from those of the batch."""
         ...
 
+    def row_examples(self, examples: Tensor, inputs: Inputs) -> Tensor:
+        """Of which example each of these rows is, int64 (N,): one of `examples` (B,), the batch's own."""
+        ...
+
     def labeled(self, labels: Tensor) -> Tensor:
         """bool (n,): which examples (or rows) have a label."""
         ...
@@ -112,3 +116,6 @@ class RowsAreExamples:
 
     def row_labels(self, labels: Tensor, inputs: Inputs) -> Tensor:
         return labels
+
+    def row_examples(self, examples: Tensor, inputs: Inputs) -> Tensor:
+        return examples

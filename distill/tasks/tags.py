@@ -29,6 +29,11 @@ class Tags(Classes):
         assert isinstance(inputs, dict)
         return labels[inputs["word_starts"]]
 
+    def row_examples(self, examples: Tensor, inputs: Inputs) -> Tensor:
+        assert isinstance(inputs, dict)
+        starts = inputs["word_starts"]
+        return examples.to(starts.device).unsqueeze(1).expand_as(starts)[starts]
+
     def labeled(self, labels: Tensor) -> Tensor:
         """Which words of (N,) have a tag, or which examples of (n, L) have any."""
         known = labels >= 0
