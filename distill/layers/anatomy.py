@@ -4,15 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import nn
 
 from distill import models
+from distill.config.layer_names import INPUT
 from distill.config.losses import OUTPUTS
 from distill.config.networks import Input
-from distill.layers.dry_forward import Call, dry_forward
+from distill.layers.dry_forward import Call, Glimpse, dry_forward
 
-INPUT = ":input"
-"""After the name of a layer: what it takes, instead of what it gives."""
 BATCH = 2
 """More than one example, so that what has no batch dimension can be told from what has."""
 
@@ -46,6 +45,8 @@ class Anatomy:
     features: Mapping[str, tuple[int, ...]]
     """The shape, without the batch dimension, of everything that a tap may ask for: what each layer
     gives by its name, what it takes by `name:input`, and the network's own `outputs`."""
+    learned: frozenset[str]
+    """Those of the features that depend on parameters; the others are what the network is shown."""
     encoder: tuple[EncoderLayer, ...]
     """The layers of a transformer; of another network, none."""
     blocks: tuple[str, ...]
@@ -60,40 +61,34 @@ class Anatomy:
 
     @property
     def embedding(self) -> str:
-        """What the network knows of an example before its head judges it: what the last linear layer
-        takes. Where no such layer ends the network, its outputs."""
+        """What the network knows of an example before its head judges it; without a head, its outputs."""
         return OUTPUTS if self.head is None else f"{self.head}{INPUT}"
 
 
 def anatomy(module: nn.Module, seen: Input) -> Anatomy:
-    """Take `module`, on whichever device it is, apart by showing it examples of `seen`.
+    """Take `module` apart by showing it the shape of examples of `seen`, which is what it takes.
 
-    Nothing of it changes: see `dry_forward`. On the meta device nothing is computed either.
+    It may be on any device; nothing is computed, and nothing of it changes.
     """
-    device = str(next(module.parameters()).device)
-    calls = dry_forward(module, models.example_batch(seen, batch=BATCH, device=device))
+    calls = dry_forward(module, models.example_batch(seen, batch=BATCH, device="meta"))
+    features = dict(_features(calls))
     return Anatomy(
-        features=dict(_features(calls)),
+        features={name: glimpse.shape[1:] for name, glimpse in features.items()},
+        learned=frozenset(name for name, glimpse in features.items() if glimpse.learns),
         encoder=tuple(_encoder(module)),
-        blocks=tuple(_blocks(module, calls)),
+        blocks=tuple(_blocks(module, features)),
         linears=tuple(call.name for call in calls if call.kind == "Linear"),
         head=_head(module, calls),
     )
 
 
-def _features(calls: Sequence[Call]) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _features(calls: Sequence[Call]) -> Iterator[tuple[str, Glimpse]]:
+    """What has real numbers for each example. Of a layer that is called several times, the last call."""
     for call in calls:
-        named = (
-            {call.name: call.gave, f"{call.name}{INPUT}": call.took} if call.name else {OUTPUTS: call.gave}
-        )
-        for name, tensor in named.items():
-            if tensor is not None and _is_a_feature(tensor):
-                yield name, tuple(tensor.shape[1:])
-
-
-def _is_a_feature(tensor: Tensor) -> bool:
-    """Whether it has real numbers for each example; the ids of tokens and the positions do not."""
-    return tensor.is_floating_point() and tensor.dim() - 1 in FORMS and len(tensor) == BATCH
+        taken = {f"{call.name}{INPUT}": call.took} if call.name else {}
+        for name, glimpse in {call.name or OUTPUTS: call.gave, **taken}.items():
+            if glimpse and glimpse.is_real and len(glimpse.shape) - 1 in FORMS and glimpse.shape[0] == BATCH:
+                yield name, glimpse
 
 
 def _encoder(module: nn.Module) -> Iterator[EncoderLayer]:
@@ -115,26 +110,22 @@ def _attentions(module: nn.Module, path: str) -> Iterator[SelfAttention]:
             yield SelfAttention(name, heads, query.out_features // heads)
 
 
-def _blocks(module: nn.Module, calls: Sequence[Call]) -> Iterator[str]:
-    found: list[str] = []
-    for name, part in module.named_modules():  # a block comes before what it holds
-        convolves = any(isinstance(child, nn.Conv2d) for child in part.children())
-        if name and convolves and not any(name.startswith(f"{outer}.") for outer in found):
-            found.append(name)
-    for call in calls:
-        if call.name in found and call.gave is not None and call.gave.dim() == 4:
-            yield call.name
+def _blocks(module: nn.Module, features: Mapping[str, Glimpse]) -> list[str]:
+    holders = [
+        name
+        for name, part in module.named_modules()
+        if name and any(isinstance(child, nn.Conv2d) for child in part.children())
+    ]
+    outermost = [name for name in holders if not any(name.startswith(f"{outer}.") for outer in holders)]
+    return [name for name, glimpse in features.items() if name in outermost and len(glimpse.shape) == 4]
 
 
 def _head(module: nn.Module, calls: Sequence[Call]) -> str | None:
-    """The layer that is called last, where it is linear, gives the outputs, and is not the whole network."""
     *inner, whole = calls
     parts = dict(module.named_modules())
-    leaves = [call for call in inner if not any(parts[call.name].children())]
-    learned = [call for call in leaves if any(parts[call.name].parameters())]
-    if len(learned) < 2 or not isinstance(parts[leaves[-1].name], nn.Linear):
+    last = next((call for call in reversed(inner) if not any(parts[call.name].children())), None)
+    if last is None or not isinstance(parts[last.name], nn.Linear) or not (last.took and last.took.learns):
         return None
-    last = leaves[-1].gave
-    assert last is not None
+    assert last.gave is not None
     assert whole.gave is not None
-    return leaves[-1].name if last.shape == whole.gave.shape else None
+    return last.name if last.gave.shape == whole.gave.shape else None

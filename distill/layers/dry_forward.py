@@ -1,4 +1,4 @@
-"""One forward of an example batch, to learn what every module of a network takes and gives."""
+"""One forward in which nothing is computed, to learn what every module of a network takes and gives."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -6,8 +6,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from distill.preprocess import Inputs
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """A tensor that a module took or gave: what can be known of it without its numbers."""
+
+    shape: tuple[int, ...]
+    is_real: bool
+    """Whether it holds real numbers, not the ids of tokens or positions."""
+    learns: bool
+    """Whether it depends on parameters of the network."""
 
 
 @dataclass(frozen=True)
@@ -16,22 +28,22 @@ class Call:
 
     name: str
     kind: str
-    took: Tensor | None
-    gave: Tensor | None
+    took: Glimpse | None
+    gave: Glimpse | None
 
 
 def dry_forward(module: nn.Module, batch: Inputs) -> list[Call]:
-    """Every call of a module, in the order in which they ended.
+    """Every call of a module, in the order in which they end; `batch` is on the meta device.
 
-    In eval mode and without gradients, so that nothing of the network changes; afterwards it is in the
-    mode in which it was.
+    The parameters stand aside for shapes on the meta device, so that this costs neither time nor
+    memory on whichever device the network is, and changes nothing of it.
     """
     calls: list[Call] = []
 
     def listen(name: str) -> Callable[[nn.Module, Any, Any, Any], None]:
         def record(part: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-            taken = tensor_of((*args, *kwargs.values()))
-            calls.append(Call(name, type(part).__name__, taken, tensor_of(output)))
+            took, gave = tensor_of((*args, *kwargs.values())), tensor_of(output)
+            calls.append(Call(name, type(part).__name__, _glimpse(took), _glimpse(gave)))
 
         return record
 
@@ -41,8 +53,8 @@ def dry_forward(module: nn.Module, batch: Inputs) -> list[Call]:
     was_training = module.training
     module.eval()
     try:
-        with torch.no_grad():
-            module(batch)
+        with torch.enable_grad():
+            functional_call(module, _shapes_alone(module), (batch,))
     finally:
         module.train(was_training)
         for handle in handles:
@@ -57,7 +69,21 @@ def tensor_of(given: Any) -> Tensor | None:
     """
     if isinstance(given, Tensor):
         return given
+    if not isinstance(given, dict | tuple | list):
+        return None
     parts: Iterable[Any] = given.values() if isinstance(given, dict) else given
-    if isinstance(given, dict | tuple | list):
-        return next((part for part in parts if isinstance(part, Tensor)), None)
-    return None
+    return next((part for part in parts if isinstance(part, Tensor)), None)
+
+
+def _shapes_alone(module: nn.Module) -> dict[str, Tensor]:
+    parameters = {
+        name: torch.empty_like(parameter, device="meta", requires_grad=True)
+        for name, parameter in module.named_parameters()
+    }
+    return parameters | {name: buffer.to("meta") for name, buffer in module.named_buffers()}
+
+
+def _glimpse(tensor: Tensor | None) -> Glimpse | None:
+    if tensor is None:
+        return None
+    return Glimpse(tuple(tensor.shape), tensor.is_floating_point(), tensor.requires_grad)

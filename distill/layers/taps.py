@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from distill.config.layer_names import INPUT
 from distill.config.losses import OUTPUTS
-from distill.layers.anatomy import INPUT
 from distill.layers.dry_forward import tensor_of
 
 

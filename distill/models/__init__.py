@@ -137,8 +137,7 @@ def example_batch(input: Input, *, batch: int, device: str) -> Tensor | dict[str
 
 def layers(module: nn.Module, input: Input) -> list[Layer]:
     """Every module that computes, in the order of one dry forward, with its output's shape."""
-    device = str(next(module.parameters()).device)
-    calls = dry_forward(module, example_batch(input, batch=1, device=device))
+    calls = dry_forward(module, example_batch(input, batch=1, device="meta"))
     return [
         Layer(name=call.name, shape=None if call.gave is None else list(call.gave.shape[1:]), kind=call.kind)
         for call in calls
