@@ -1,6 +1,6 @@
 """How the losses of the parts of a batch add up to the loss of the batch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ def counts(labels: Tensor, mask: Tensor | None, *, examples: int) -> Counts:
     """How much of everything that a term may average over a batch, or a part of one, holds.
 
     `labels` are those of the rows, `mask` is bool (B, L) or None where there are no tokens. Each count
-    is a float64 scalar on the labels' device, so that counting waits for nothing.
+    is a float64 scalar on the labels' device, so that counting waits for nothing. A `batch` counts 1.
     """
     held: dict[Over, Tensor] = {
         "rows": torch.tensor(len(labels), device=labels.device),
@@ -29,6 +29,7 @@ def counts(labels: Tensor, mask: Tensor | None, *, examples: int) -> Counts:
     return {over: count.double() for over, count in held.items()}
 
 
-def weights_of_part(part: Counts, whole: Counts) -> Counts:
-    """What the mean of a part counts for in the mean of the whole batch."""
-    return {over: count / whole[over].clamp(min=1) for over, count in part.items()}
+def portions(parts: Sequence[Counts]) -> list[Counts]:
+    """What the mean of each part counts for in the mean of the whole batch, in their order."""
+    whole = {over: torch.stack([part[over] for part in parts]).sum().clamp(min=1) for over in parts[0]}
+    return [{over: count / whole[over] for over, count in part.items()} for part in parts]
