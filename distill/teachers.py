@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -177,10 +177,12 @@ def renormalized(job: Preprocessing, own: Preprocessing, input: Input) -> Affine
     Only scale, mean, standard deviation and the order of the channels may differ.
     """
     flip = input.kind == "image" and job.channel_order != own.channel_order
-    if input.kind == "text" or (not flip and _normalization(job, 1) == _normalization(own, 1)):
-        return None
     channels = input.shape[0]
-    scale, mean, std = (_turned(numbers, flip) for numbers in _normalization(job, channels))
+    if input.kind == "text" or (not flip and _steps(job) == _steps(own)):
+        return None
+    scale, mean, std = _normalization(job, channels)
+    if flip:
+        mean, std = mean.flip(0), std.flip(0)
     own_scale, own_mean, own_std = _normalization(own, channels)
     return Affine(
         std * own_scale / (scale * own_std),
@@ -241,6 +243,10 @@ def load_teachers(
     if len(loaded) == 1:
         return loaded[0]
     return Panel(loaded, target=TASKS[networks[0].task].target, combine=combine, weights=weights)
+
+
+def _steps(steps: Preprocessing) -> tuple[float, list[float], list[float]]:
+    return steps.scale, steps.mean, steps.std
 
 
 def _normalization(steps: Preprocessing, channels: int) -> tuple[Tensor, Tensor, Tensor]:

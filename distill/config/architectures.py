@@ -28,6 +28,20 @@ class Cnn(Section):
     depth: Annotated[int, Field(ge=2, le=1000, description="Weight layers, the last one linear.")] = 2
     width: Annotated[Width, Field(description="Channels of the first convolution.")] = 16
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    stages: Annotated[
+        list[Annotated[int, Field(ge=1, le=1000)]] | None,
+        Field(min_length=1, max_length=16, description="Convolutions of each stage; by default about equal."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _stages_add_up(self) -> Self:
+        if self.stages is not None and sum(self.stages) != self.depth - 1:
+            raise PydanticCustomError(
+                "stages_do_not_add_up",
+                "stages hold {held} convolutions, and depth {depth} means {meant}",
+                {"held": sum(self.stages), "depth": self.depth, "meant": self.depth - 1},
+            )
+        return self
 
 
 class Resnet(Section):
@@ -55,7 +69,9 @@ class HuggingFace(Section):
     model_type: Literal["bert"]
     head: Annotated[
         Literal["sequence", "token", "embedding"] | None,
-        Field(description="One answer for a text, one for each token, or an embedding; by default the task's."),
+        Field(
+            description="One answer for a text, one for each token, or an embedding; by default the task's."
+        ),
     ] = None
     pooling: Annotated[
         Literal["mean", "cls"],

@@ -1,6 +1,6 @@
 """A plain convolutional network. Needs torch alone, so that this file can travel with a student."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -42,28 +42,28 @@ class Cnn(nn.Module):
 def build(config: dict[str, Any], input_shape: Sequence[int], num_outputs: int) -> nn.Module:
     """An untrained network for images of `input_shape` (channels, height, width).
 
-    `depth - 1` convolutions in equal stages; each stage after the first halves the map and doubles
-    the channels.
+    `depth - 1` convolutions in stages; each stage after the first halves the map and doubles the
+    channels.
     """
-    channels, *sides = input_shape
-    width = config["width"]
+    channels = input_shape[0]
     blocks = []
-    for stage, opens in _stages(config["depth"] - 1, min(sides)):
-        wider = width * 2**stage
-        blocks.append(Block(channels, wider, stride=2 if opens and stage > 0 else 1))
-        channels = wider
+    for stage, convolutions in enumerate(stages_of(config, input_shape)):
+        wider = config["width"] * 2**stage
+        for position in range(convolutions):
+            blocks.append(Block(channels, wider, stride=2 if stage > 0 and position == 0 else 1))
+            channels = wider
     return Cnn(blocks, channels, num_outputs, config["dropout"])
 
 
-def _stages(convolutions: int, side: int) -> Iterator[tuple[int, bool]]:
-    """The stage of each convolution, and whether it opens that stage."""
+def stages_of(config: dict[str, Any], input_shape: Sequence[int]) -> list[int]:
+    """The convolutions of each stage: as many stages as the image can be halved for, about equal."""
+    if config.get("stages") is not None:
+        return list(config["stages"])
+    convolutions, side = config["depth"] - 1, min(input_shape[1:])
     halvings = 0
     while side >= 2 * SMALLEST_MAP:
         side //= 2
         halvings += 1
     stages = min(halvings + 1, convolutions)
-    previous = -1
-    for position in range(convolutions):
-        stage = position * stages // convolutions
-        yield stage, stage != previous
-        previous = stage
+    stage_of_each = [position * stages // convolutions for position in range(convolutions)]
+    return [stage_of_each.count(stage) for stage in range(stages)]

@@ -113,5 +113,5 @@ def _shortcut(channels_in: int, channels_out: int, stride: int) -> nn.Module | N
 def _initialize(network: nn.Module) -> None:
     """He initialization for ReLU (He et al., 2015), as torchvision does it."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
