@@ -57,7 +57,7 @@ def soft_target(rng: Generator) -> Case:
 
 def decoupled(rng: Generator) -> Case:
     (s, z), at = pair(rng, 7, 5), temperature(rng)
-    y = rng.integers(0, 5, size=7)
+    y = some_classes(rng, 7, 5)
     a, b = rng.uniform(0, 9, size=2).tolist()
     ours = losses.decoupled_loss(t(s), t(z), t(y), alpha=a, beta=b, temperature=at)
     return ours, logits.decoupled(s, z, y.tolist(), a, b, at)
@@ -153,6 +153,11 @@ def attention_transfer(rng: Generator) -> Case:
     return losses.attention_transfer_loss(t(s), t(z)), features.attention_transfer(s, z)
 
 
+def attention_transfer_of_two_sizes(rng: Generator) -> Case:
+    s, z = pair(rng, 3, 4, 4, 4)[0], pair(rng, 3, 2, 7, 7)[0]
+    return losses.attention_transfer_loss(t(s), t(z)), features.attention_transfer(s, z)
+
+
 def review(rng: Generator, size: int = 7) -> Case:
     s, z = pair(rng, 3, 4, size, size)
     return losses.review_loss(t(s), t(z)), features.review(s, z)
@@ -214,6 +219,7 @@ CASES: dict[str, Callable[[Generator], Case]] = {
     },
     "jensen_shannon at 0": lambda rng: jensen_shannon(rng, beta=0),
     "jensen_shannon at 1": lambda rng: jensen_shannon(rng, beta=1),
+    "attention_transfer of two sizes": attention_transfer_of_two_sizes,
     "review of one pixel": lambda rng: review(rng, size=1),
     "review of four pixels": lambda rng: review(rng, size=4),
     "hidden_state by mse": lambda rng: hidden_state(rng, "mse"),

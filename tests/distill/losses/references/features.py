@@ -16,8 +16,12 @@ def attention_transfer(student_BCHW: Array, teacher_BDHW: Array) -> float:
     """Zagoruyko and Komodakis (2017), section 3.1 with p = 2, as their code has it.
 
     Maps of squared activation, mean over channels, flattened and brought to length 1; mean of the
-    squared differences (equation 2 takes the length of the difference instead).
+    squared differences (equation 2 takes the length of the difference instead). Of two sizes, the
+    larger feature is pooled to the smaller first; both are squares then.
     """
+    size = min(student_BCHW.shape[2], teacher_BDHW.shape[2])
+    if student_BCHW.shape[2] != teacher_BDHW.shape[2]:
+        student_BCHW, teacher_BDHW = _pooled(student_BCHW, size), _pooled(teacher_BDHW, size)
     ours, theirs = _attention(student_BCHW), _attention(teacher_BDHW)
     return float(((ours - theirs) ** 2).sum() / ours.size)
 

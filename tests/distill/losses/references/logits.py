@@ -30,18 +30,17 @@ def decoupled(
     """Zhao et al. (2022), equation 7: alpha * TCKD + beta * NCKD, with T^2 as in their code.
 
     TCKD is the KL of the pair (p of the target, p of all others), NCKD that of the distribution
-    among the others, equation 2. Rows without a label have no target: the mean is over the rest.
+    among the others, equation 2. Where the target is not known (-1), it is the teacher's top class.
     """
     losses = []
     for s, t, label in zip(student_BC, teacher_BC, labels_B, strict=True):
-        if label < 0:
-            continue
+        target = label if label >= 0 else int(t.argmax())
         q, p = softmax(s, temperature), softmax(t, temperature)
-        tckd = kl(np.array([p[label], 1 - p[label]]), np.array([q[label], 1 - q[label]]))
-        others_p, others_q = np.delete(p, label), np.delete(q, label)
+        tckd = kl(np.array([p[target], 1 - p[target]]), np.array([q[target], 1 - q[target]]))
+        others_p, others_q = np.delete(p, target), np.delete(q, target)
         nckd = kl(others_p / others_p.sum(), others_q / others_q.sum())
         losses.append(alpha * tckd + beta * nckd)
-    return temperature**2 * sum(losses) / len(losses) if losses else 0.0
+    return temperature**2 * sum(losses) / len(losses)
 
 
 def dist(student_BC: Array, teacher_BC: Array, beta: float, gamma: float, temperature: float) -> float:
