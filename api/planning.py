@@ -72,7 +72,9 @@ def _inspected(head: Head | None) -> bool:
 
 def _answer(chore: Chore) -> PlanRead:
     if chore.result is not None:
-        return PlanRead.model_validate({**chore.result, "resolved_spec": chore.request})
+        planned = dict(chore.result)
+        spec = {**chore.request, "stages": planned.pop("stages")}
+        return PlanRead.model_validate({**planned, "resolved_spec": spec})
     error = Rejection.model_validate(chore.error)
     detail = f"{error.message}; {error.hint}" if error.hint else error.message
     if error.class_ not in ("user", "data", "resource"):

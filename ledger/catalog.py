@@ -18,6 +18,7 @@ from distill.config.students import NetworkToBuild
 from ledger.blobs import refer, release
 from ledger.errors import DatabaseBusy, InUse, NotFound, SpecInvalid
 from ledger.identifiers import new_id
+from ledger.inputs import needing_model
 from ledger.states import InputStatus
 from ledger.tables import Chore, Dataset, File, Job, Model
 
@@ -134,7 +135,7 @@ def delete_model(session: Session, project_id: str, model_id: str) -> None:
         InUse: jobs name it; `users` are their ids.
     """
     model = _locked(session, Model, "model", project_id, model_id)
-    _require_unused(session, "model", Job.teacher_id == model.id)
+    _require_unused(session, "model", Job.id.in_(needing_model(model.id)))
     _remove(session, model)
 
 

@@ -8,7 +8,7 @@ from distill.config.job import JobDocument
 from distill.config.networks import Dataset as Data
 from distill.config.networks import Network
 from distill.config.teachers import TeacherToTrain
-from ledger.tables import Dataset, Model
+from ledger.inputs import Inputs
 
 _TASKS_OF = {
     "mlp": {"image-classification", "tabular-classification"},
@@ -28,18 +28,27 @@ def unfit_by_itself(document: JobDocument) -> Iterator[Problem]:
     if isinstance(document.teacher, TeacherToTrain):
         yield from _unfit_architecture(document, document.teacher.train.architecture, "/teacher/train")
         if document.task == "text-classification":
-            yield _tokenizer_missing("a teacher that the job trains has no tokenizer")
+            yield _tokenizer_missing("a teacher that the job trains has no tokenizer", "/teacher")
 
 
-def misfits(document: JobDocument, teacher: Model | None, dataset: Dataset) -> list[Problem]:
+def places_of_teachers(document: JobDocument) -> list[str]:
+    """Where the document names each of its `uploaded_teachers`."""
+    if document.teachers is None:
+        return ["/teacher"] * len(document.uploaded_teachers)
+    return [f"/teachers/{number}/model" for number in range(len(document.teachers))]
+
+
+def misfits(document: JobDocument, inputs: Inputs) -> list[Problem]:
     """What does not fit between the document and those inputs that are inspected already."""
-    network = Network.model_validate(teacher.network) if teacher and teacher.network else None
-    data = Data.model_validate(dataset.data) if dataset.data else None
-    problems = list(_teacher_misfits(document, network)) if network else []
+    data = Data.model_validate(inputs.dataset.data) if inputs.dataset.data else None
+    problems: list[Problem] = []
+    for teacher, at in zip(inputs.teachers, places_of_teachers(document), strict=True):
+        network = Network.model_validate(teacher.network) if teacher.network else None
+        problems += _teacher_misfits(document, network, at) if network else []
+        if network and data:
+            problems += _label_misfits(network, data, at)
+            problems += _input_misfits(network, data)
     problems += _dataset_misfits(document, data) if data else []
-    if network and data:
-        problems += _label_misfits(network, data)
-        problems += _input_misfits(network, data)
     return problems
 
 
@@ -54,11 +63,11 @@ def _unfit_architecture(document: JobDocument, architecture: str, at: str) -> It
     yield Problem(pointer, detail, "architecture_unfit")
 
 
-def _teacher_misfits(document: JobDocument, network: Network) -> Iterator[Problem]:
+def _teacher_misfits(document: JobDocument, network: Network, at: str) -> Iterator[Problem]:
     if network.task != document.task:
-        yield Problem("/teacher", f"the teacher is for {network.task}, not {document.task}", "task_mismatch")
+        yield Problem(at, f"the teacher is for {network.task}, not {document.task}", "task_mismatch")
     elif network.input.kind == "text" and network.preprocessing.tokenizer is None:
-        yield _tokenizer_missing("the teacher was registered without a tokenizer")
+        yield _tokenizer_missing("the teacher was registered without a tokenizer", at)
 
 
 def _dataset_misfits(document: JobDocument, data: Data) -> Iterator[Problem]:
@@ -74,13 +83,13 @@ def _dataset_misfits(document: JobDocument, data: Data) -> Iterator[Problem]:
         yield Problem("/labels/count", detail, "too_many_labels")
 
 
-def _label_misfits(network: Network, data: Data) -> Iterator[Problem]:
+def _label_misfits(network: Network, data: Data, at: str) -> Iterator[Problem]:
     if network.labels is None or all(_NUMBERED.fullmatch(label) for label in network.labels):
         detail = (
             "nobody said which of the teacher's outputs is which class; "
             "register the model again with `labels` in the order of its outputs"
         )
-        yield Problem("/teacher", detail, "label_order_unknown")
+        yield Problem(at, detail, "label_order_unknown")
         return
     unknown_to_teacher = [label for label in data.labels if label not in network.labels]
     absent_from_data = [label for label in network.labels if label not in data.labels]
@@ -91,7 +100,7 @@ def _label_misfits(network: Network, data: Data) -> Iterator[Problem]:
         if absent_from_data:
             parts.append(f"the dataset does not have {_some(absent_from_data)}")
         detail = f"the labels differ: {' and '.join(parts)}; rename them with `label_map` or `labels`"
-        yield Problem("/teacher", detail, "labels_mismatch")
+        yield Problem(at, detail, "labels_mismatch")
 
 
 def _input_misfits(network: Network, data: Data) -> Iterator[Problem]:
@@ -113,9 +122,9 @@ def _same_view(network: Network, data: Data) -> bool:
     return network.input.shape == data.input.shape
 
 
-def _tokenizer_missing(why: str) -> Problem:
+def _tokenizer_missing(why: str, at: str) -> Problem:
     detail = f"{why}; text needs an uploaded Hugging Face teacher with its tokenizer.json"
-    return Problem("/teacher", detail, "tokenizer_missing")
+    return Problem(at, detail, "tokenizer_missing")
 
 
 def _some(labels: list[str]) -> str:

@@ -1,6 +1,6 @@
 """From the document as written to the one that runs: names become ids, inputs are matched."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, case, select
@@ -10,9 +10,10 @@ from distill.config.consistency import Problem
 from distill.config.job import JobDocument
 from ledger.errors import SpecInvalid
 from ledger.identifiers import is_id
-from ledger.matching import misfits, unfit_by_itself
+from ledger.inputs import Inputs
+from ledger.matching import misfits, places_of_teachers, unfit_by_itself
 from ledger.states import InputStatus
-from ledger.tables import Dataset, Model
+from ledger.tables import Dataset, Job, Model
 
 Input = TypeVar("Input", Model, Dataset)
 
@@ -21,9 +22,7 @@ Input = TypeVar("Input", Model, Dataset)
 class Resolved:
     document: JobDocument
     """With ids for names, and every default filled in."""
-    teacher: Model | None
-    """None where the job trains its teacher itself."""
-    dataset: Dataset
+    inputs: Inputs
     waiting_for: tuple[str, ...]
     """Ids of inputs that are still being inspected."""
 
@@ -36,22 +35,23 @@ def resolve(session: Session, *, project_id: str, document: JobDocument, holding
     Raises:
         SpecInvalid: names every problem with its pointer.
     """
-    problems = list(unfit_by_itself(document))
-    teacher = None
-    if isinstance(document.teacher, str):
-        teacher = _find(session, Model, project_id, document.teacher, "/teacher", problems, holding)
-    dataset = _find(session, Dataset, project_id, document.dataset, "/dataset", problems, holding)
-    if dataset is not None and (teacher is not None or not isinstance(document.teacher, str)):
-        problems.extend(misfits(document, teacher, dataset))
-    if problems or dataset is None:
+    search = _Search(session, project_id, holding)
+    teachers = [
+        search.model("teacher", teacher.model, at=at)
+        for teacher, at in zip(document.uploaded_teachers, places_of_teachers(document), strict=True)
+    ]
+    start = document.student.model
+    student = search.model("student", start, at="/student/model") if start is not None else None
+    dataset = search.dataset(document.dataset)
+    problems = [*unfit_by_itself(document), *search.problems]
+    found = tuple(teacher for teacher in teachers if teacher is not None)
+    if search.problems or dataset is None:
         raise SpecInvalid(problems)
-    inputs: list[Model | Dataset] = [dataset] if teacher is None else [teacher, dataset]
-    return Resolved(
-        document=_filled(document, teacher, dataset),
-        teacher=teacher,
-        dataset=dataset,
-        waiting_for=tuple(one.id for one in inputs if one.status == InputStatus.INSPECTING),
-    )
+    inputs = Inputs(found, student, dataset)
+    problems += misfits(document, inputs)
+    if problems:
+        raise SpecInvalid(problems)
+    return Resolved(_filled(document, inputs), inputs, inputs.being_inspected())
 
 
 def version_meant(table: type[Input], project_id: str, reference: str) -> Select[Input]:
@@ -73,46 +73,63 @@ def resolved_spec(document: JobDocument) -> dict[str, Any]:
 
 
 def document_of(spec: dict[str, Any]) -> JobDocument:
-    """The document in a stored `resolved_spec`."""
+    """The document in a `resolved_spec`."""
     return JobDocument.model_validate({**spec, "stages": spec["stages"] if spec["losses"] is None else None})
 
 
-def _find(
-    session: Session,
-    table: type[Input],
-    project_id: str,
-    reference: str,
-    pointer: str,
-    problems: list[Problem],
-    holding: bool,
-) -> Input | None:
-    kind = pointer.strip("/")
-    if "@" in reference:
-        problems.append(
-            Problem(pointer, "aliases are not available in this version yet", "not_available_yet")
-        )
-        return None
-    query = version_meant(table, project_id, reference)
-    if holding:
-        query = query.with_for_update(read=True, key_share=True)
-    found = session.scalars(query).one_or_none()
-    if found is None:
-        what = "model" if table is Model else "dataset"
-        problems.append(
-            Problem(pointer, f"there is no {what} {reference!r}; register it first", f"unknown_{what}")
-        )
-        return None
-    if found.status == InputStatus.REJECTED:
-        reason = (found.problem or {}).get("message", "it cannot be used")
-        problems.append(
-            Problem(pointer, f"the {kind} {found.name!r} was rejected: {reason}", "input_rejected")
-        )
-        return None
-    return found
+def document_of_job(job: Job) -> JobDocument:
+    """The document that a job was submitted with, ids for names.
+
+    Its stages are those that the user wrote: what an attempt made of `auto` is shown in the resolved
+    spec, and found again by the next attempt.
+    """
+    return document_of({**job.resolved_spec, "stages": job.spec.get("stages")})
 
 
-def _filled(document: JobDocument, teacher: Model | None, dataset: Dataset) -> JobDocument:
-    changes: dict[str, Any] = {"dataset": dataset.id}
-    if teacher is not None:
-        changes["teacher"] = teacher.id
+@dataclass
+class _Search:
+    """Looks up what a document refers to, and gathers what is not to be had."""
+
+    session: Session
+    project_id: str
+    holding: bool
+    problems: list[Problem] = field(default_factory=list)
+
+    def model(self, part: str, reference: str, *, at: str) -> Model | None:
+        return self._find(Model, "model", part, reference, at)
+
+    def dataset(self, reference: str) -> Dataset | None:
+        return self._find(Dataset, "dataset", "dataset", reference, "/dataset")
+
+    def _find(self, table: type[Input], what: str, part: str, reference: str, at: str) -> Input | None:
+        found = self.session.scalars(self._query(table, reference)).one_or_none()
+        if "@" in reference:
+            self._refuse(at, "aliases are not available in this version yet", "not_available_yet")
+        elif found is None:
+            self._refuse(at, f"there is no {what} {reference!r}; register it first", f"unknown_{what}")
+        elif found.status == InputStatus.REJECTED:
+            reason = (found.problem or {}).get("message", "it cannot be used")
+            self._refuse(at, f"the {part} {found.name!r} was rejected: {reason}", "input_rejected")
+        return found
+
+    def _query(self, table: type[Input], reference: str) -> Select[Input]:
+        query = version_meant(table, self.project_id, reference)
+        return query.with_for_update(read=True, key_share=True) if self.holding else query
+
+    def _refuse(self, pointer: str, detail: str, code: str) -> None:
+        self.problems.append(Problem(pointer, detail, code))
+
+
+def _filled(document: JobDocument, inputs: Inputs) -> JobDocument:
+    """The document with ids for names."""
+    changes: dict[str, Any] = {"dataset": inputs.dataset.id}
+    if document.teachers is not None:
+        changes["teachers"] = [
+            teacher.model_copy(update={"model": row.id})
+            for teacher, row in zip(document.teachers, inputs.teachers, strict=True)
+        ]
+    elif inputs.teachers:
+        changes["teacher"] = inputs.teachers[0].id
+    if inputs.student is not None:
+        changes["student"] = document.student.model_copy(update={"model": inputs.student.id})
     return document.model_copy(update=changes)

@@ -7,7 +7,15 @@ from typing import Self
 
 import structlog
 
-from distill.config.events import CheckpointWritten, Event, Measured, PhaseChanged, Progressed, Warned
+from distill.config.events import (
+    CheckpointWritten,
+    Event,
+    Measured,
+    PhaseChanged,
+    Progressed,
+    Resolved,
+    Warned,
+)
 from ledger import lifecycle
 from ledger.errors import BlobCorrupt, BlobDoomed, DatabaseBusy, HoldLost, LedgerError
 from ledger.lifecycle import Begun, Claim, Flush
@@ -30,6 +38,7 @@ class _Page:
     progress: Progressed | None = None
     metrics: list[Measured] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
+    resolved: Resolved | None = None
 
 
 class Notebook:
@@ -71,6 +80,8 @@ class Notebook:
                     self._page.metrics.append(event)
                 case Warned():
                     self._page.warnings.append(event)
+                case Resolved():
+                    self._page.resolved = event
                 case CheckpointWritten():
                     self._newest = event
                 case _ if isinstance(event, LAST_WORDS):
@@ -145,6 +156,7 @@ class Notebook:
             progress=self._page.progress,
             metrics=tuple(self._page.metrics),
             warnings=tuple(self._page.warnings),
+            resolved=self._page.resolved,
             checkpoint=self._kept_checkpoint(),
             log_offset=self._tail.offset,
             log=new,
@@ -158,6 +170,7 @@ class Notebook:
         page.metrics = page.metrics[len(flush.metrics) :]
         page.warnings = page.warnings[len(flush.warnings) :]
         page.progress = None if page.progress is flush.progress else page.progress
+        page.resolved = None if page.resolved is flush.resolved else page.resolved
         self._tail.offset += len(flush.log)
         if flush.checkpoint is not None:
             self._keeping = None

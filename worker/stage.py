@@ -11,6 +11,7 @@ from distill.config.networks import Dataset, Network
 from distill.config.section import Section
 from ledger import tables
 from ledger.errors import BlobCorrupt, NotFound
+from ledger.inputs import Inputs
 from ledger.lifecycle import ChoreClaim, Claim
 from ledger.resolve import document_of
 from worker.folders import Folder
@@ -28,6 +29,25 @@ class Resumption:
     """Ids of newer checkpoints that could not be used."""
 
 
+@dataclass(frozen=True)
+class _Records:
+    """What the inspections found of a job's inputs."""
+
+    teachers: list[Network]
+    student: Network | None
+    dataset: Dataset
+
+    def files(self) -> dict[str, dict[str, str]]:
+        """For each folder in `in` the names of its files and their sha256."""
+        networks = {f"teachers/{number}": teacher for number, teacher in enumerate(self.teachers)}
+        if self.student is not None:
+            networks["student"] = self.student
+        return {
+            "dataset": {split.file: split.sha256 for split in self.dataset.splits.values()},
+            **{part: network.files for part, network in networks.items()},
+        }
+
+
 def stage_job(place: Place, claim: Claim, folder: Folder, *, heed: Callable[[], None]) -> Resumption:
     """Everything that `run` reads. `heed` is called before each file; what it raises ends the staging.
 
@@ -35,19 +55,18 @@ def stage_job(place: Place, claim: Claim, folder: Folder, *, heed: Callable[[], 
         BlobCorrupt, NotFound, StoreUnavailable: an input cannot be had.
         OSError: the disk is full or broken.
     """
-    dataset = Dataset.model_validate(claim.dataset.data)
-    teacher = Network.model_validate(claim.teacher.network) if claim.teacher else None
-    splits = {split.file: split.sha256 for split in dataset.splits.values()}
-    for part, files in {"dataset": splits, "teachers/0": teacher.files if teacher else {}}.items():
+    records = _records(claim.inputs)
+    for part, files in records.files().items():
         for name, sha256 in files.items():
             heed()
             place.cache.place(claim.job.project_id, sha256, folder.inputs / part / _name(name))
     heed()
     checkpoint, damaged = _stage_checkpoint(place, claim, folder)
     request = RunJob(
-        document=document_of(claim.job.resolved_spec),
-        teachers=[teacher] if teacher else [],
-        dataset=dataset,
+        document=claim.document,
+        teachers=records.teachers,
+        student=records.student,
+        dataset=records.dataset,
         device="cuda" if claim.job.gpus else "cpu",
         threads=place.threads,
         resume=checkpoint is not None,
@@ -65,14 +84,24 @@ def stage_upload(place: Place, claim: ChoreClaim, request: Section, folder: Fold
 
 def stage_plan(place: Place, claim: ChoreClaim, folder: Folder, *, memory_bytes: int) -> None:
     """Everything that `plan` reads: records alone, for it touches no weight and no example."""
-    assert claim.dataset is not None
+    assert claim.inputs is not None
+    records = _records(claim.inputs)
     request = PlanJob(
         document=document_of(claim.chore.request),
-        teachers=[Network.model_validate(claim.teacher.network)] if claim.teacher else [],
-        dataset=Dataset.model_validate(claim.dataset.data),
+        teachers=records.teachers,
+        student=records.student,
+        dataset=records.dataset,
         memory_bytes=memory_bytes,
     )
     _write(request, folder)
+
+
+def _records(inputs: Inputs) -> _Records:
+    return _Records(
+        teachers=[Network.model_validate(teacher.network) for teacher in inputs.teachers],
+        student=Network.model_validate(inputs.student.network) if inputs.student is not None else None,
+        dataset=Dataset.model_validate(inputs.dataset.data),
+    )
 
 
 def _stage_checkpoint(

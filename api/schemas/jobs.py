@@ -107,7 +107,8 @@ class JobRead(Read):
     spec: dict[str, Any]
     """As it was sent."""
     resolved_spec: dict[str, Any]
-    """Every default filled in, names turned into ids."""
+    """Every default filled in, names turned into ids; once a worker has built the networks, `stages`
+    names every layer that `auto` came to."""
     attempt: int
     attempts: list[AttemptRead]
     """Oldest first."""
@@ -133,6 +134,7 @@ class PlanRead(Read):
 
     object: Literal["plan"] = "plan"
     resolved_spec: dict[str, Any]
+    """As of a job; in its `stages` every layer that `auto` would choose is named."""
     student: dict[str, Any]
     """`parameters` and `size_bytes` among others."""
     teacher: dict[str, Any]

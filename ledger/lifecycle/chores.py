@@ -12,9 +12,10 @@ from ledger.blobs import refer
 from ledger.database import clock, now
 from ledger.errors import InputsNotReady
 from ledger.identifiers import new_id
+from ledger.inputs import Inputs, inputs_named
 from ledger.lifecycle.hold import Hold, held, new_token
 from ledger.lifecycle.rejected import fail_jobs_with_rejected_inputs
-from ledger.resolve import Resolved, resolved_spec
+from ledger.resolve import Resolved, document_of, resolved_spec
 from ledger.states import ChoreStatus, InputStatus
 from ledger.tables import Blob, Chore, Dataset, File, Model
 
@@ -22,7 +23,7 @@ MAX_CRASHES = 3
 _INPUT_GONE = Failed(
     code="input_deleted",
     error_class="user",
-    message="the teacher or the dataset of this job was deleted",
+    message="a model or the dataset of this job was deleted",
     hint="register it again, then ask again",
 )
 
@@ -35,9 +36,7 @@ class ChoreClaim:
     chore: Chore
     file: File | None
     """The upload to inspect; None for what is built in, and for a plan."""
-    teacher: Model | None
-    """Of a plan."""
-    dataset: Dataset | None
+    inputs: Inputs | None
     """Of a plan."""
 
 
@@ -118,13 +117,9 @@ def _with_inputs(session: Session, chore: Chore) -> ChoreClaim | None:
     if chore.kind != "plan":
         subject = _subject(session, chore)
         file = session.get_one(File, subject.file_id) if subject and subject.file_id else None
-        return ChoreClaim(hold, chore, file, None, None)
-    named = chore.request["teacher"]
-    teacher = session.get(Model, named) if isinstance(named, str) else None
-    dataset = session.get(Dataset, chore.request["dataset"])
-    if dataset is None or (teacher is None and isinstance(named, str)):
-        return None
-    return ChoreClaim(hold, chore, None, teacher, dataset)
+        return ChoreClaim(hold, chore, file, None)
+    inputs = inputs_named(session, document_of(chore.request))
+    return ChoreClaim(hold, chore, None, inputs) if inputs is not None else None
 
 
 def renew_chore(session: Session, hold: Hold, *, lease_s: float) -> None:

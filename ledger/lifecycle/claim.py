@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
+from distill.config.job import JobDocument
 from ledger.database import clock
+from ledger.inputs import Inputs, all_ready, inputs_of
 from ledger.lifecycle.endings import fail
 from ledger.lifecycle.history import newest_checkpoints, note
 from ledger.lifecycle.hold import Hold, JobError, new_token
 from ledger.matching import misfits
-from ledger.resolve import document_of
-from ledger.states import InputStatus, JobStatus
-from ledger.tables import Attempt, Checkpoint, Dataset, Job, Model
+from ledger.resolve import document_of_job
+from ledger.states import JobStatus
+from ledger.tables import Attempt, Checkpoint, Job
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,9 @@ class Claim:
 
     hold: Hold
     job: Job
-    teacher: Model | None
-    """None where the job trains its teacher itself."""
-    dataset: Dataset
+    document: JobDocument
+    """As it was submitted, with ids for names."""
+    inputs: Inputs
     checkpoints: tuple[Checkpoint, ...]
     """Newest first; where the newest turns out damaged, the next one serves."""
 
@@ -47,31 +49,20 @@ def claim_next(session: Session, *, lanes: Sequence[str], worker: str, lease_s: 
         hold = Hold(job.id, job.attempt, job.token)
         session.add(Attempt(job_id=job.id, project_id=job.project_id, number=job.attempt, worker=worker))
         note(session, job, "state", {"status": JobStatus.RUNNING.value, "worker": worker})
-        teacher = session.get(Model, job.teacher_id) if job.teacher_id else None
-        dataset = session.get_one(Dataset, job.dataset_id)
-        problems = misfits(document_of(job.resolved_spec), teacher, dataset)
+        document = document_of_job(job)
+        inputs = inputs_of(session, job)
+        problems = misfits(document, inputs)
         if not problems:
             checkpoints = tuple(session.scalars(newest_checkpoints(job.id)))
-            return Claim(hold, job, teacher, dataset, checkpoints)
+            return Claim(hold, job, document, inputs, checkpoints)
         message = "; ".join(f"{problem.pointer}: {problem.detail}" for problem in problems)
         error = JobError(problems[0].code, "user", message, hint="submit a corrected job")
         fail(session, hold, error=error, exit_kind="failed", exit_code=None)
 
 
-def inputs_ready() -> ColumnElement[bool]:
-    """Whether a job's teacher and dataset have been inspected and found good."""
-    return and_(
-        or_(
-            Job.teacher_id.is_(None),
-            exists().where(Model.id == Job.teacher_id, Model.status == InputStatus.READY),
-        ),
-        exists().where(Dataset.id == Job.dataset_id, Dataset.status == InputStatus.READY),
-    )
-
-
 def claimable() -> ColumnElement[bool]:
     """Whether a worker may take the job now."""
-    return and_(Job.status == JobStatus.QUEUED, Job.run_after <= clock(), inputs_ready())
+    return and_(Job.status == JobStatus.QUEUED, Job.run_after <= clock(), all_ready())
 
 
 def _take(session: Session, lanes: Sequence[str], worker: str, lease_s: float) -> Job | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from distill.config.events import CheckpointWritten, Measured, PhaseChanged, Progressed, Warned
+from distill.config.events import CheckpointWritten, Measured, PhaseChanged, Progressed, Resolved, Warned
 from ledger.blobs import refer, release
 from ledger.database import insert_or_replace, now
 from ledger.identifiers import new_id
@@ -40,6 +40,7 @@ class Flush:
     progress: Progressed | None = None
     metrics: tuple[Measured, ...] = ()
     warnings: tuple[Warned, ...] = ()
+    resolved: Resolved | None = None
     checkpoint: CheckpointWritten | None = None
     """Its blob is kept already; the row is written here."""
     log_offset: int = 0
@@ -66,6 +67,9 @@ def record(session: Session, hold: Hold, flush: Flush) -> int:
         attempt.resumed_from_step = flush.begun.resumed_from_step
     if flush.progress is not None:
         job.progress = flush.progress.model_dump(exclude={"type"})
+    if flush.resolved is not None:
+        stages = [stage.model_dump(mode="json") for stage in flush.resolved.stages]
+        job.resolved_spec = {**job.resolved_spec, "stages": stages}
     for change in flush.phases:
         _enter_or_leave(session, job, change)
     for warning in flush.warnings:

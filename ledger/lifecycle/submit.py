@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from distill.config.job import JobDocument
 from ledger.errors import DatabaseBusy, NotAllowedNow
 from ledger.identifiers import new_id
+from ledger.inputs import inputs_of, tie
 from ledger.lifecycle.history import locked_job, note
 from ledger.resolve import resolve, resolved_spec
 from ledger.states import ACTIONS, TERMINAL, JobStatus, Lane
@@ -44,8 +45,7 @@ def submit(session: Session, *, project_id: str, document: JobDocument, raw: dic
         dedupe_key=document.dedupe_key,
         spec=raw,
         resolved_spec=resolved_spec(resolved.document),
-        teacher_id=resolved.teacher.id if resolved.teacher else None,
-        dataset_id=resolved.dataset.id,
+        dataset_id=resolved.inputs.dataset.id,
         user_metadata=dict(document.metadata),
     )
     try:
@@ -56,6 +56,7 @@ def submit(session: Session, *, project_id: str, document: JobDocument, raw: dic
         if existing is None:
             raise DatabaseBusy("another job with this dedupe_key came and went just now") from error
         return Submission(existing, created=False)
+    tie(session, job, resolved.inputs)
     note(session, job, "state", {"status": JobStatus.QUEUED.value})
     return Submission(job, created=True)
 
@@ -81,12 +82,12 @@ def clone(session: Session, project_id: str, job_id: str) -> Job:
         priority=original.priority,
         spec={**original.spec, "dedupe_key": None},
         resolved_spec={**original.resolved_spec, "dedupe_key": None},
-        teacher_id=original.teacher_id,
         dataset_id=original.dataset_id,
         user_metadata=original.user_metadata,
     )
     session.add(job)
     session.flush()
+    tie(session, job, inputs_of(session, original))
     note(session, job, "state", {"status": JobStatus.QUEUED.value, "cloned_from": original.id})
     return job
 

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, true
 from sqlalchemy.orm import Session
 
 from ledger.database import clock
+from ledger.inputs import being_inspected
 from ledger.lifecycle.claim import claimable
-from ledger.states import ChoreStatus, InputStatus, JobStatus, Lane
-from ledger.tables import Chore, Dataset, Job, Model
+from ledger.states import ChoreStatus, JobStatus, Lane
+from ledger.tables import Chore, Job
 from ledger.workers import list_workers
 
 
@@ -59,22 +60,21 @@ def queue_position(session: Session, job: Job) -> Place | None:
         Job.status == JobStatus.QUEUED,
         or_(Job.priority > job.priority, (Job.priority == job.priority) & (Job.id < job.id)),
     )
-    teacher = select(Model.status).where(Model.id == job.teacher_id)
-    dataset = select(Dataset.status).where(Dataset.id == job.dataset_id)
     # One question for all of it: this stands in the path of every submission.
-    count, teacher_status, dataset_status, moment = session.execute(
-        select(ahead.scalar_subquery(), teacher.scalar_subquery(), dataset.scalar_subquery(), clock())
-    ).one()
-    return Place(count + 1, _reason(session, job, teacher_status, dataset_status, job.run_after - moment))
+    this = select(ahead.scalar_subquery().label("ahead"), clock().label("moment")).subquery()
+    inspecting = being_inspected(job).subquery()
+    found = session.execute(
+        select(this.c.ahead, this.c.moment, inspecting.c.part, inspecting.c.id)
+        .outerjoin_from(this, inspecting, true())
+        .order_by(inspecting.c.part.desc(), inspecting.c.position)
+    ).all()
+    awaited = [f"its {row.part} {row.id}" for row in found if row.id is not None]
+    return Place(found[0].ahead + 1, _reason(session, job, awaited, job.run_after - found[0].moment))
 
 
-def _reason(
-    session: Session, job: Job, teacher_status: str | None, dataset_status: str | None, delay_s: float
-) -> str:
-    if teacher_status == InputStatus.INSPECTING:
-        return f"its teacher {job.teacher_id} is being inspected"
-    if dataset_status == InputStatus.INSPECTING:
-        return f"its dataset {job.dataset_id} is being inspected"
+def _reason(session: Session, job: Job, awaited: list[str], delay_s: float) -> str:
+    if awaited:
+        return f"{' and '.join(awaited)} {'is' if len(awaited) == 1 else 'are'} being inspected"
     if delay_s > 0:
         return f"tried again in {delay_s:.0f} s, after an attempt that broke off"
     if not any(job.lane in worker.lanes for worker in list_workers(session)):

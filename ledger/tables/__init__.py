@@ -9,6 +9,7 @@ from ledger.tables.jobs import (
     Checkpoint,
     Event,
     Job,
+    JobModel,
     LogChunk,
     Metric,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "File",
     "IdempotencyKey",
     "Job",
+    "JobModel",
     "Lease",
     "LogChunk",
     "Metric",

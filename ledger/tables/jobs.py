@@ -50,7 +50,6 @@ class Job(Table):
     """As its user wrote it."""
     resolved_spec: Mapped[dict[str, Any]]
     """Every default filled in, names turned into ids, `stages` always a list."""
-    teacher_id: Mapped[str | None] = mapped_column(ForeignKey("models.id"))
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"))
     # `metadata` is taken by SQLAlchemy's declarative base.
     user_metadata: Mapped[dict[str, Any]] = mapped_column("metadata")
@@ -86,6 +85,23 @@ class Job(Table):
     finished_at: Mapped[float | None]
     running_s: Mapped[float] = mapped_column(default=0.0)
     """Seconds that the attempts since the last retry ran; `max_runtime_s` counts them."""
+
+
+class JobModel(Table):
+    """A model that a job needs: one of its teachers, or what its student starts from."""
+
+    __tablename__ = "job_models"
+    __table_args__ = (
+        CheckConstraint("role IN ('teacher','student')", name="role_known"),
+        Index(None, "model_id"),
+    )
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    project_id: Mapped[ProjectOfJob]
+    role: Mapped[str] = mapped_column(String(16), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    """Among those of the same role, from 0, in the order of the document."""
+    model_id: Mapped[str] = mapped_column(ForeignKey("models.id"))
 
 
 class Attempt(Table):

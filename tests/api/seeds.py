@@ -8,6 +8,9 @@ from typing import Any
 
 from distill.config.document import parse_job
 from distill.config.events import PhaseChanged, Planned, Warned
+from distill.config.job import Stage
+from distill.config.losses import Hint, LayerPair
+from distill.config.training import Training
 from ledger import blobs, lifecycle
 from ledger.database import Sessions
 from ledger.files import Store
@@ -57,8 +60,16 @@ REPORT = {
     "table": [{"figure": "accuracy", "teacher": 0.9, "student": 0.9, "control": 0.9}],
 }
 
+STAGES = [
+    Stage(
+        name="training",
+        losses=[Hint(layers=[LayerPair(student="features.0", teacher="layer1")])],
+        training=Training(),
+    )
+]
+"""What a worker made of `layers: auto`."""
 PLANNED = Planned(
-    stages=[],
+    stages=STAGES,
     student={"parameters": 1234, "size_bytes": 4936},
     teacher={"parameters": 9999},
     fits_memory=True,

@@ -11,7 +11,7 @@ from distill.config.events import Failed
 from ledger import lifecycle
 from ledger.database import Sessions
 from ledger.lifecycle import ChoreClaim
-from tests.api.seeds import PLANNED, World
+from tests.api.seeds import PLANNED, STAGES, World
 from tests.ledger import builders
 from tests.ledger.builders import raw_document
 
@@ -47,6 +47,8 @@ def test_a_plan_says_what_the_job_would_be_and_submits_nothing(
     assert plan.json()["student"] == {"parameters": 1234, "size_bytes": 4936}
     assert plan.json()["fits_memory"] is True
     assert plan.json()["resolved_spec"]["dataset"] == world.dataset_id
+    assert plan.json()["resolved_spec"]["stages"] == [stage.model_dump(mode="json") for stage in STAGES]
+    assert "stages" not in plan.json()
     assert client.get("/v1/jobs").json() == before
 
 

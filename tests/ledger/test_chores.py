@@ -161,10 +161,16 @@ def test_the_same_plan_is_asked_once_and_not_before_the_inputs_are_ready(
         plan = lifecycle.add_plan(session, project_id=project_id, resolved=resolved)
         assert lifecycle.add_plan(session, project_id=project_id, resolved=resolved).id == plan.id
     claim = taken(sessions)
-    assert claim.dataset is not None
-    assert (claim.chore.kind, claim.dataset.id, claim.teacher) == ("plan", dataset.id, None)
+    assert claim.inputs is not None
+    assert (claim.chore.kind, claim.inputs.dataset.id, claim.inputs.teachers) == ("plan", dataset.id, ())
     planned = Planned(
-        student={"parameters": 1}, teacher={}, fits_memory=True, memory_bytes=1, estimate={}, warnings=[]
+        student={"parameters": 1},
+        teacher={},
+        fits_memory=True,
+        memory_bytes=1,
+        stages=document.course,
+        estimate={},
+        warnings=[],
     )
     with sessions.writing() as session:
         lifecycle.finish_plan(session, claim.hold, planned)

@@ -148,9 +148,8 @@ def test_a_job_waits_while_an_input_is_inspected_and_says_so(
         assert queries.waiting(session) == {}
         make_ready(teacher, dataset)
         claim = claimed(session)
-    assert (claim.job.id, claim.dataset.id) == (job.id, dataset.id)
-    assert claim.teacher is not None
-    assert claim.teacher.id == teacher.id
+    assert (claim.job.id, claim.inputs.dataset.id) == (job.id, dataset.id)
+    assert [one.id for one in claim.inputs.teachers] == [teacher.id]
 
 
 def test_inputs_that_turn_out_not_to_fit_fail_the_job_and_the_next_one_is_claimed(

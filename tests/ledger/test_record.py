@@ -5,14 +5,17 @@ import threading
 import pytest
 from sqlalchemy import func, select
 
-from distill.config.events import PhaseChanged, Progressed, Warned
+from distill.config.events import PhaseChanged, Progressed, Resolved, Warned
+from distill.config.job import Stage
+from distill.config.losses import Hint, LayerPair
+from distill.config.training import Training
 from ledger import lifecycle, queries
 from ledger.database import Sessions
-from ledger.errors import BlobDoomed
+from ledger.errors import BlobDoomed, HoldLost
 from ledger.lifecycle import Begun, Flush, Hold
 from ledger.lifecycle.log import HEAD, PIECE, TAIL
 from ledger.tables import Event, Job, LogChunk
-from tests.ledger.builders import CRASH, checkpoint, claimed, measured, story
+from tests.ledger.builders import CRASH, checkpoint, claimed, crash, measured, story
 
 
 def write(sessions: Sessions, hold: Hold, flush: Flush) -> None:
@@ -260,3 +263,18 @@ def test_a_rolled_back_change_leaves_no_hole_in_the_numbers(sessions: Sessions, 
     write(sessions, hold, warning)
     with sessions.reading() as session:
         assert [number for number, _, _ in story(session, job.id)] == [1, 2, 3]
+
+
+def test_what_auto_came_to_replaces_the_stages_and_a_lost_worker_cannot_say_it(
+    sessions: Sessions, job: Job, hold: Hold
+) -> None:
+    pair = LayerPair(student="features.0", teacher="layer1")
+    stage = Stage(name="training", losses=[Hint(layers=[pair])], training=Training(steps=7))
+    write(sessions, hold, Flush(resolved=Resolved(stages=[stage])))
+    with sessions.reading() as session:
+        spec = session.get_one(Job, job.id).resolved_spec
+    assert spec["stages"] == [stage.model_dump(mode="json")]
+    assert spec["losses"] == job.resolved_spec["losses"]
+    crash(sessions, hold)
+    with pytest.raises(HoldLost):
+        write(sessions, hold, Flush(resolved=Resolved(stages=[])))

@@ -34,7 +34,7 @@ def test_a_name_means_its_newest_ready_version(sessions: Sessions, project_id: s
         a_dataset(session, project_id, version=3, status=InputStatus.INSPECTING)
         a_dataset(session, project_id, version=4, status=InputStatus.REJECTED)
     found = resolved(sessions, project_id)
-    assert found.dataset.id == found.document.dataset == ready.id
+    assert found.inputs.dataset.id == found.document.dataset == ready.id
     assert found.waiting_for == ()
 
 
@@ -54,8 +54,8 @@ def test_an_id_means_exactly_that_version(sessions: Sessions, project_id: str) -
         a_dataset(session, project_id, version=2)
         teacher = a_model(session, project_id)
     found = resolved(sessions, project_id, dataset=old.id, teacher=teacher.id)
-    assert found.dataset.id == old.id
-    assert found.teacher is not None
+    assert found.inputs.dataset.id == old.id
+    assert [one.id for one in found.inputs.teachers] == [teacher.id]
     assert found.document.teacher == teacher.id
 
 
@@ -67,7 +67,9 @@ def test_the_resolved_document_has_every_default_and_a_list_of_stages(
     document = resolved(sessions, project_id).document
     spec = resolved_spec(document)
     assert spec["training"]["epochs"] == 20
-    assert spec["stages"] == [{"name": "training", "losses": spec["losses"], "training": spec["training"]}]
+    (stage,) = spec["stages"]
+    assert stage["name"] == "training"
+    assert (stage["losses"], stage["training"]) == (spec["losses"], spec["training"])
     assert document_of(spec) == document
 
 
@@ -132,7 +134,7 @@ def test_the_same_labels_in_another_order_fit(sessions: Sessions, project_id: st
     with sessions.writing() as session:
         a_dataset(session, project_id)
         a_model(session, project_id, labels=LABELS[::-1])
-    assert resolved(sessions, project_id, teacher="teacher").teacher is not None
+    assert resolved(sessions, project_id, teacher="teacher").inputs.teachers
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def test_examples_must_have_the_shape_that_the_teacher_takes(
         takes = Input(kind="image", shape=shape, dtype="uint8")
         a_model(session, project_id, input=takes, preprocessing=Preprocessing(resize=resize))
     if fits:
-        assert resolved(sessions, project_id, teacher="teacher").teacher is not None
+        assert resolved(sessions, project_id, teacher="teacher").inputs.teachers
     else:
         assert problems(sessions, project_id, teacher="teacher") == [("/dataset", "input_mismatch")]
 

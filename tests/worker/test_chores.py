@@ -119,8 +119,8 @@ def test_a_rejection_is_told_in_the_words_of_the_inspection(desk: Desk) -> None:
         INSPECTED + "; os.kill(os.getpid(), 11)",
         INSPECTED.replace("FILE['sha256']", "'0' * 64"),
         INSPECTED.replace("'model.safetensors':", "'../in/upload':"),
-        "say(type='planned', student={}, teacher={}, fits_memory=True, memory_bytes=1, estimate={},"
-        " warnings=[])",
+        "say(type='planned', stages=[], student={}, teacher={}, fits_memory=True, memory_bytes=1,"
+        " estimate={}, warnings=[])",
     ],
     ids=[
         "a crash",
@@ -202,7 +202,7 @@ def test_a_plan_is_answered_from_records_alone(desk: Desk, tmp_path: Path) -> No
     desk.work(
         "request = json.load(open('in/request.json'))\n"
         "assert sorted(os.listdir('in')) == ['request.json'] and request['command'] == 'plan'\n"
-        "say(type='planned', student={'parameters': 9}, teacher={}, estimate={}, warnings=[],"
+        "say(type='planned', stages=[], student={'parameters': 9}, teacher={}, estimate={}, warnings=[],"
         " fits_memory=request['memory_bytes'] > 2**20, memory_bytes=1)"
     )
     chore = desk.chore()

@@ -1,0 +1,115 @@
+"""What a job refers to: the models that teach or that its student starts from, and its dataset."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, literal, not_, or_, select
+from sqlalchemy.orm import Session
+
+from distill.config.job import JobDocument
+from ledger.states import InputStatus
+from ledger.tables import Dataset, Job, JobModel, Model
+
+TEACHER, STUDENT = "teacher", "student"
+"""The parts that a model may have in a job."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The rows that one document refers to."""
+
+    teachers: tuple[Model, ...]
+    """In the order of the document; none where the job makes its teacher itself."""
+    student: Model | None
+    """The model that the student starts from, where the document names one."""
+    dataset: Dataset
+
+    def parts(self) -> Iterator[tuple[str, int, Model]]:
+        """Every model with its part and its position in that part."""
+        for position, teacher in enumerate(self.teachers):
+            yield TEACHER, position, teacher
+        if self.student is not None:
+            yield STUDENT, 0, self.student
+
+    def being_inspected(self) -> tuple[str, ...]:
+        """Ids of those that are not known yet."""
+        rows: list[Model | Dataset] = [*(model for _, _, model in self.parts()), self.dataset]
+        return tuple(row.id for row in rows if row.status == InputStatus.INSPECTING)
+
+
+def inputs_of(session: Session, job: Job) -> Inputs:
+    """What this job refers to; none of it can be deleted while the job is there."""
+    tied = (
+        select(JobModel.role, Model)
+        .join(Model, Model.id == JobModel.model_id)
+        .where(JobModel.job_id == job.id)
+        .order_by(JobModel.position)
+    )
+    models = session.execute(tied).all()
+    return Inputs(
+        teachers=tuple(model for role, model in models if role == TEACHER),
+        student=next((model for role, model in models if role == STUDENT), None),
+        dataset=session.get_one(Dataset, job.dataset_id),
+    )
+
+
+def inputs_named(session: Session, document: JobDocument) -> Inputs | None:
+    """The rows behind a resolved document, which names ids; None where one was deleted since."""
+    teachers = [session.get(Model, teacher.model) for teacher in document.uploaded_teachers]
+    start = document.student.model
+    student = session.get(Model, start) if start is not None else None
+    dataset = session.get(Dataset, document.dataset)
+    found = tuple(teacher for teacher in teachers if teacher is not None)
+    if dataset is None or len(found) < len(teachers) or (student is None and start is not None):
+        return None
+    return Inputs(found, student, dataset)
+
+
+def tie(session: Session, job: Job, inputs: Inputs) -> None:
+    """Note which models the job needs: these stay as long as it does."""
+    for role, position, model in inputs.parts():
+        session.add(
+            JobModel(
+                job_id=job.id, project_id=job.project_id, role=role, position=position, model_id=model.id
+            )
+        )
+    session.flush()
+
+
+def needing_model(model_id: str) -> Select[str]:
+    """Ids of the jobs that need this model."""
+    return select(JobModel.job_id).where(JobModel.model_id == model_id)
+
+
+def all_ready() -> ColumnElement[bool]:
+    """Whether every input of a job has been inspected and found good."""
+    return and_(
+        not_(_some_model(Model.status != InputStatus.READY)),
+        exists().where(Dataset.id == Job.dataset_id, Dataset.status == InputStatus.READY),
+    )
+
+
+def some_rejected() -> ColumnElement[bool]:
+    """Whether an input of a job was found unusable."""
+    return or_(
+        _some_model(Model.status == InputStatus.REJECTED),
+        exists().where(Dataset.id == Job.dataset_id, Dataset.status == InputStatus.REJECTED),
+    )
+
+
+def being_inspected(job: Job) -> CompoundSelect[str, int, str]:
+    """`part`, `position` and `id` of what this job waits for, if for anything."""
+    models = (
+        select(JobModel.role.label("part"), JobModel.position, Model.id)
+        .join(Model, Model.id == JobModel.model_id)
+        .where(JobModel.job_id == job.id, Model.status == InputStatus.INSPECTING)
+    )
+    dataset = select(literal("dataset"), literal(0), Dataset.id).where(
+        Dataset.id == job.dataset_id, Dataset.status == InputStatus.INSPECTING
+    )
+    return models.union_all(dataset)
+
+
+def _some_model(holds: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether this holds of a model of the job."""
+    return exists().where(JobModel.job_id == Job.id, Model.id == JobModel.model_id, holds)
