@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from distill.config.section import Section
+from distill.config.tasks import InputKind
 
 Width = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -112,3 +113,11 @@ ARCHITECTURES: dict[str, type[Section]] = {
     "resnet": Resnet,
     "huggingface": HuggingFace,
 }
+
+TAKES: dict[str, tuple[InputKind, ...]] = {
+    "mlp": ("image", "tabular"),
+    "cnn": ("image",),
+    "resnet": ("image",),
+    "huggingface": ("text",),
+}
+"""Which kinds of input each architecture takes."""

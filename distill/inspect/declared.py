@@ -5,8 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 from tokenizers import Tokenizer
 
-from distill import models
-from distill.config.architectures import ARCHITECTURES
+from distill.config.architectures import ARCHITECTURES, TAKES
 from distill.config.document import problems_of
 from distill.config.folder import InspectModel
 from distill.config.networks import Input, Preprocessing
@@ -51,7 +50,7 @@ def require_configuration(architecture: str, config: dict[str, Any]) -> None:
 
 def task_of(request: InspectModel, architecture: str) -> Task:
     """The task that the request names, else the one that its input or architecture implies."""
-    kinds = models.TAKES[architecture]
+    kinds = TAKES[architecture]
     kind = request.input.kind if request.input is not None else kinds[0] if len(kinds) == 1 else "tabular"
     task = request.task or TASKS[kind]
     if request.input is not None and TASKS[request.input.kind] != task:

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from distill import models
+from distill.config.architectures import TAKES
 from distill.config.networks import Input
 from distill.inspect.inference import Guess, guesses
 from distill.inspect.tensors import Shapes
@@ -138,7 +139,7 @@ def architecture_missing(shapes: Shapes, matches: list[tuple[float, Guess]]) -> 
         "architecture_missing",
         "user",
         f"these are bare weights ({len(shapes)} tensors: {first}, ...); they do not say of which network",
-        _advice(matches) or f"give `architecture` and `config`: {', '.join(models.TAKES)}",
+        _advice(matches) or f"give `architecture` and `config`: {', '.join(TAKES)}",
         {"pointer": "/architecture", "best_matches": described(matches)},
     )
 

@@ -9,21 +9,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from distill.config.architectures import ARCHITECTURES
+from distill.config.architectures import ARCHITECTURES, TAKES
 from distill.config.networks import Input, Layer, Network
 from distill.config.tasks import TASKS, Target, Task
 from distill.layers.dry_forward import dry_forward
 from distill.models.units import InUnits
 from distill.preprocess import view
 from distill.rejection import Rejected
-
-TAKES = {
-    "mlp": ("image", "tabular"),
-    "cnn": ("image",),
-    "resnet": ("image",),
-    "huggingface": ("text",),
-}
-"""Which kinds of input each architecture takes."""
 
 HEADS: dict[Target, str] = {
     "class": "sequence",
