@@ -65,12 +65,13 @@ class Anatomy:
         return OUTPUTS if self.head is None else f"{self.head}{INPUT}"
 
 
-def anatomy(module: nn.Module, seen: Input) -> Anatomy:
-    """Take `module` apart by showing it the shape of examples of `seen`, which is what it takes.
+def anatomy(module: nn.Module, seen: Input, *, device: str = "meta") -> Anatomy:
+    """Take `module` apart by showing it two examples of `seen`, which is what it takes.
 
-    It may be on any device; nothing is computed, and nothing of it changes.
+    On the meta device nothing is computed, on whichever device the network is; on another one it must
+    be there. Nothing of it changes.
     """
-    calls = dry_forward(module, models.example_batch(seen, batch=BATCH, device="meta"))
+    calls = dry_forward(module, models.example_batch(seen, batch=BATCH, device=device))
     features = dict(_features(calls))
     return Anatomy(
         features={name: glimpse.shape[1:] for name, glimpse in features.items()},

@@ -1,4 +1,4 @@
-"""One forward in which nothing is computed, to learn what every module of a network takes and gives."""
+"""One forward of an example batch, to learn what every module of a network takes and gives."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -33,10 +33,10 @@ class Call:
 
 
 def dry_forward(module: nn.Module, batch: Inputs) -> list[Call]:
-    """Every call of a module, in the order in which they end; `batch` is on the meta device.
+    """Every call of a module, in the order in which they end. Nothing of the network changes.
 
-    The parameters stand aside for shapes on the meta device, so that this costs neither time nor
-    memory on whichever device the network is, and changes nothing of it.
+    Where `batch` is on the meta device, the parameters stand aside for shapes on it, so that this costs
+    neither time nor memory on whichever device the network is.
     """
     calls: list[Call] = []
 
@@ -54,12 +54,21 @@ def dry_forward(module: nn.Module, batch: Inputs) -> list[Call]:
     module.eval()
     try:
         with torch.enable_grad():
-            functional_call(module, _shapes_alone(module), (batch,))
+            if is_meta(batch):
+                functional_call(module, _shapes_alone(module), (batch,))
+            else:
+                module(batch)
     finally:
         module.train(was_training)
         for handle in handles:
             handle.remove()
     return calls
+
+
+def is_meta(batch: Inputs) -> bool:
+    """Whether a batch is of shapes alone."""
+    tensor = tensor_of(batch)
+    return tensor is not None and tensor.is_meta
 
 
 def tensor_of(given: Any) -> Tensor | None:
