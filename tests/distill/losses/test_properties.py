@@ -1,192 +1,186 @@
-"""What must hold of the losses for any logits."""
+"""What must hold of every loss, whatever student and teacher give."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import torch
-import torch.nn.functional as F
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
 from distill import losses
+from tests.distill.losses.every import EVERY, EXAMPLES, OF_CLASSES, OF_EMBEDDINGS, OF_LAYERS, Case, gradient
 
-DIVERGENCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "soft_target": lambda s, t: losses.soft_target_loss(s, t, temperature=4.0),
-    "decoupled": lambda s, t: losses.decoupled_loss(
-        s, t, torch.zeros(len(s), dtype=torch.int64), alpha=1, beta=8, temperature=4.0
-    ),
-    "dist": lambda s, t: losses.dist_loss(s, t, beta=1, gamma=1, temperature=1.0),
-    "standardized": lambda s, t: losses.standardized_loss(s, t, temperature=2.0),
-    "reverse_kl": losses.reverse_kl_loss,
-    "jensen_shannon": lambda s, t: losses.jensen_shannon_loss(s, t, beta=0.5),
-    "relational": lambda s, t: losses.relational_loss(s, t, distance_weight=25, angle_weight=50),
-    "similarity": losses.similarity_loss,
-    "probabilistic_transfer": losses.probabilistic_transfer_loss,
-}
-named = pytest.mark.parametrize("loss", DIVERGENCES.values(), ids=DIVERGENCES.keys())
+BESIDE_PADDING = ["hidden_state mse", "attention_map scores", "attention_map probabilities", "value_relation"]
+seeds = st.integers(0, 2**31)
 
 
-@st.composite
-def logits(draw: st.DrawFn, scale: float = 5.0) -> Tensor:
-    """Logits (rows, classes) of at least two distinct rows that vary."""
-    rows, classes = draw(st.integers(2, 6)), draw(st.integers(2, 8))
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
-    return torch.randn(rows, classes, generator=generator, dtype=torch.float64) * scale
+def each(cases: Mapping[str, Case]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", cases.values(), ids=cases.keys())
 
 
-def gradient(loss: Callable[[Tensor], Tensor], student: Tensor) -> Tensor:
-    student = student.clone().requires_grad_()
-    return torch.autograd.grad(loss(student), student)[0]
+def test_every_public_loss_with_a_teacher_is_here() -> None:
+    public = {name.removesuffix("_loss") for name in losses.__all__}
+
+    assert public - {name.split()[0] for name in EVERY} == {"hard_target", "binary_target", "squared_error"}
 
 
-@named
-@given(teacher=logits(scale=1.0))
-def test_a_student_that_equals_its_teacher_has_no_loss(
-    loss: Callable[[Tensor, Tensor], Tensor], teacher: Tensor
-) -> None:
-    probabilities = teacher.softmax(dim=-1)
-    assume(probabilities.std(dim=0).min() > 0.01)  # where nothing varies there is nothing to correlate
-    assume(probabilities.std(dim=1).min() > 0.01)
+@each(EVERY)
+@given(seed=seeds)
+def test_a_student_that_equals_its_teacher_has_no_loss_and_nothing_to_learn(case: Case, seed: int) -> None:
+    batch = case.batch(seed)
+    equal = replace(batch, student=batch.teacher)
 
-    assert loss(teacher.clone(), teacher).item() == pytest.approx(0, abs=1e-3)
+    assert case.loss(equal).item() == pytest.approx(0, abs=1e-4)
+    assert gradient(case.loss, equal).abs().max() < 1e-4
 
 
-@named
-@given(teacher=logits())
-def test_no_loss_is_negative(loss: Callable[[Tensor, Tensor], Tensor], teacher: Tensor) -> None:
-    assert loss(teacher.flip(0) * 0.7 + 1, teacher).item() >= -1e-9
+@each(EVERY)
+@given(seed=seeds)
+def test_a_student_that_differs_has_a_positive_loss_and_something_to_learn(case: Case, seed: int) -> None:
+    batch = case.batch(seed)
+
+    assert case.loss(batch).item() > 1e-6
+    assert gradient(case.loss, batch).abs().max() > 1e-6
 
 
-@named
-def test_a_batch_of_one_has_a_finite_loss_and_gradient(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
-    teacher = torch.tensor([[1.0, 2.0, -1.0]])
-    student = torch.tensor([[0.5, -0.5, 0.25]])
+@each(EVERY)
+@given(seed=seeds, order=st.permutations(range(EXAMPLES)))
+def test_the_order_of_the_batch_means_nothing(case: Case, seed: int, order: list[int]) -> None:
+    batch, rows = case.batch(seed), torch.tensor(order)
 
-    assert torch.isfinite(loss(student, teacher))
-    assert torch.isfinite(gradient(lambda s: loss(s, teacher), student)).all()
-
-
-@named
-def test_equal_examples_in_a_batch_have_a_finite_gradient_of_ordinary_size(
-    loss: Callable[[Tensor, Tensor], Tensor],
-) -> None:
-    teacher = torch.tensor([[1.0, 2.0, -1.0], [1.0, 2.0, -1.0], [0.0, 0.5, 3.0]])
-    student = torch.tensor([[0.5, -0.5, 0.25], [0.5, -0.5, 0.25], [0.5, -0.5, 0.25]])
-
-    assert gradient(lambda s: loss(s, teacher), student).abs().max() < 1e3
+    assert case.loss(batch.at(rows)).item() == pytest.approx(case.loss(batch).item(), rel=1e-9)
 
 
-@named
-def test_a_student_of_constant_logits_has_a_gradient_of_ordinary_size(
-    loss: Callable[[Tensor, Tensor], Tensor],
-) -> None:
-    teacher = torch.tensor([[1.0, 2.0, -1.0], [0.0, 0.5, 3.0]])
+@each(OF_CLASSES | OF_EMBEDDINGS)
+@given(seed=seeds, order=st.permutations(range(5)))
+def test_the_order_of_the_classes_means_nothing(case: Case, seed: int, order: list[int]) -> None:
+    batch, place = case.batch(seed), torch.tensor(order)
+    labels = torch.where(batch.labels < 0, batch.labels, place.argsort()[batch.labels])
+    renamed = replace(batch, student=batch.student[:, place], teacher=batch.teacher[:, place], labels=labels)
 
-    assert gradient(lambda s: loss(s, teacher), torch.zeros(2, 3)).abs().max() < 1e3
-
-
-@pytest.mark.parametrize(
-    "loss", [DIVERGENCES[name] for name in ("soft_target", "decoupled", "reverse_kl", "jensen_shannon")]
-)
-def test_a_teacher_who_is_entirely_sure_gives_a_finite_loss(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
-    teacher = torch.tensor([[4000.0, -4000.0, 0.0], [-900.0, 900.0, 0.0]])
-    student = torch.tensor([[0.0, 1.0, 0.0], [2.0, 0.0, 1.0]])
-
-    assert torch.isfinite(loss(student, teacher))
-    assert torch.isfinite(gradient(lambda s: loss(s, teacher), student)).all()
+    assert case.loss(renamed).item() == pytest.approx(case.loss(batch).item(), rel=1e-9)
 
 
-@given(teacher=logits(scale=1.0))
-def test_the_size_of_the_soft_gradient_hardly_depends_on_a_high_temperature(teacher: Tensor) -> None:
-    student = teacher.flip(1) * 0.5
+@each(EVERY)
+def test_a_batch_of_one_has_a_finite_loss_and_gradient(case: Case) -> None:
+    one = case.batch().at(torch.tensor([0]))
 
-    warm, hot = (
-        gradient(lambda s, T=T: losses.soft_target_loss(s, teacher, temperature=T), student).norm().item()
-        for T in (20.0, 200.0)
-    )
-
-    assert hot == pytest.approx(warm, rel=0.25)
+    assert torch.isfinite(case.loss(one))
+    assert torch.isfinite(gradient(case.loss, one)).all()
 
 
-@given(teacher=logits(scale=2.0))
-def test_soft_targets_become_the_matching_of_centered_logits_as_the_temperature_rises(
-    teacher: Tensor,
-) -> None:
-    student = teacher.flip(1) * 0.5
-    difference = (student - student.mean(1, keepdim=True)) - (teacher - teacher.mean(1, keepdim=True))
-    limit = difference.square().sum(1).mean() / (2 * teacher.shape[1])
+@each(EVERY)
+def test_equal_examples_in_a_batch_have_a_gradient_of_ordinary_size(case: Case) -> None:
+    twins = case.batch().at(torch.tensor([0, 0, 1, 1, 1]))
 
-    loss = losses.soft_target_loss(student.float(), teacher.float(), temperature=1000.0)
-
-    assert loss.item() == pytest.approx(limit.item(), rel=0.05, abs=1e-4)
+    assert gradient(case.loss, twins).abs().max() < 1e3
 
 
-@given(teacher=logits(), temperature=st.floats(0.5, 20))
-def test_the_parts_of_the_decoupled_loss_make_up_the_soft_one(teacher: Tensor, temperature: float) -> None:
-    student, labels = teacher[:1].flip(1) * 0.5, torch.tensor([1])
-    teacher = teacher[:1]
+@each(EVERY)
+@pytest.mark.parametrize("constant", [0.0, 3.0])
+def test_a_constant_student_has_a_gradient_of_ordinary_size(case: Case, constant: float) -> None:
+    batch = case.batch()
+    dead = replace(batch, student=torch.full_like(batch.student, constant).float())
 
-    def part(alpha: float, beta: float) -> Tensor:
-        return losses.decoupled_loss(
-            student, teacher, labels, alpha=alpha, beta=beta, temperature=temperature
-        )
-
-    target_probability = F.softmax(teacher / temperature, dim=-1)[0, 1]
-    whole = losses.soft_target_loss(student, teacher, temperature=temperature)
-
-    assert (part(1, 0) + (1 - target_probability) * part(0, 1)).item() == pytest.approx(whole.item())
+    assert gradient(case.loss, dead).abs().max() < 1e3
 
 
-def test_the_ends_of_the_jensen_shannon_divergence_are_the_two_kl_divergences() -> None:
-    student, teacher = torch.tensor([[0.0, 1.0]]), torch.tensor([[2.0, -1.0]])
+@each(EVERY)
+def test_a_constant_teacher_gives_a_gradient_of_ordinary_size(case: Case) -> None:
+    batch = case.batch()
+    dead = replace(batch, teacher=torch.zeros_like(batch.teacher), student=batch.student.float())
 
-    forward = losses.jensen_shannon_loss(student, teacher, beta=0)
-    backward = losses.jensen_shannon_loss(student, teacher, beta=1)
-
-    assert forward.item() == pytest.approx(losses.soft_target_loss(student, teacher, temperature=1).item())
-    assert backward.item() == pytest.approx(losses.reverse_kl_loss(student, teacher).item())
+    assert gradient(case.loss, dead).abs().max() < 1e3
 
 
-def test_hard_targets_average_over_labeled_rows_alone() -> None:
-    student = torch.tensor([[2.0, 0.0], [0.0, 3.0], [5.0, -5.0]])
+@each(OF_CLASSES)
+def test_a_teacher_that_is_entirely_sure_gives_a_finite_loss_and_gradient(case: Case) -> None:
+    batch = case.batch()
+    sure = replace(batch, teacher=1e4 * batch.teacher.sign() * batch.teacher.abs().ceil())
 
-    some = losses.hard_target_loss(student, torch.tensor([0, -1, 1]))
-
-    assert some.item() == pytest.approx(F.cross_entropy(student[[0, 2]], torch.tensor([0, 1])).item())
-
-
-def test_hard_targets_of_unlabeled_rows_are_zero_with_a_zero_gradient() -> None:
-    unlabeled = torch.tensor([-1, -1])
-
-    assert losses.hard_target_loss(torch.ones(2, 3), unlabeled).item() == 0
-    assert not gradient(lambda s: losses.hard_target_loss(s, unlabeled), torch.ones(2, 3)).any()
+    assert torch.isfinite(case.loss(sure))
+    assert torch.isfinite(gradient(case.loss, sure)).all()
 
 
-def test_the_target_of_an_unlabeled_row_is_the_teachers_top_class() -> None:
-    student, teacher = torch.tensor([[0.0, 1.0, 0.5]]), torch.tensor([[0.0, 1.0, 3.0]])
-    facts = {"alpha": 1.0, "beta": 8.0, "temperature": 4.0}
+@each(OF_CLASSES)
+def test_a_student_that_is_entirely_sure_has_a_finite_loss_and_gradient(case: Case) -> None:
+    batch = case.batch()
+    sure = replace(batch, student=1e4 * batch.student)
 
-    unlabeled = losses.decoupled_loss(student, teacher, torch.tensor([-1]), **facts)
+    assert torch.isfinite(case.loss(sure))
+    assert torch.isfinite(gradient(case.loss, sure)).all()
 
-    assert unlabeled.item() == losses.decoupled_loss(student, teacher, torch.tensor([2]), **facts).item()
 
-
+@each(EVERY)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_logits_give_a_float32_loss(dtype: torch.dtype) -> None:
-    student, teacher = torch.tensor([[0.0, 1.0]], dtype=dtype), torch.tensor([[2.0, -1.0]], dtype=dtype)
+def test_half_precision_loses_nothing_beyond_its_own_digits(case: Case, dtype: torch.dtype) -> None:
+    batch = case.batch(scale=300.0)  # the square of 300 is beyond float16
+    half = replace(batch, student=batch.student.to(dtype), teacher=batch.teacher.to(dtype))
+    same_digits = replace(half, student=half.student.float(), teacher=half.teacher.float())
 
-    assert losses.soft_target_loss(student, teacher, temperature=20).dtype == torch.float32
-    assert losses.hard_target_loss(student, torch.tensor([0])).dtype == torch.float32
+    assert case.loss(half).dtype == torch.float32
+    assert torch.isfinite(case.loss(half))
+    assert case.loss(half).item() == case.loss(same_digits).item()
+
+
+@pytest.mark.parametrize("name", ["soft_target", "decoupled", "dist", "standardized", "multi_level"])
+def test_half_precision_at_a_temperature_of_20_overflows_nowhere(name: str) -> None:
+    hot = {
+        "soft_target": lambda s, t: losses.soft_target_loss(s, t, temperature=20),
+        "decoupled": lambda s, t: losses.decoupled_loss(
+            s, t, torch.tensor([0, 1, -1, 2, 3, 4]), alpha=1, beta=8, temperature=20
+        ),
+        "dist": lambda s, t: losses.dist_loss(s, t, beta=1, gamma=1, temperature=20),
+        "standardized": lambda s, t: losses.standardized_loss(s, t, temperature=20),
+        "multi_level": lambda s, t: losses.multi_level_loss(s, t, temperatures=[20.0]),
+    }[name]
+    batch = OF_CLASSES[name].batch(scale=5.0)
+    student, teacher = batch.student.half().requires_grad_(), batch.teacher.half()
+
+    loss = hot(student, teacher)
+    (slope,) = torch.autograd.grad(loss, student)
+
+    exact = hot(student.detach().double(), teacher.double())
+    assert loss.item() == pytest.approx(exact.item(), rel=1e-6)
+    assert torch.isfinite(slope).all()
+    assert slope.abs().max() > 0
+
+
+@each(
+    {name: EVERY[name] for name in EVERY if "_map" in name or name in ("hidden_state mse", "value_relation")}
+)
+def test_what_stands_in_the_padding_means_nothing(case: Case) -> None:
+    batch = case.batch()
+    spots = batch.mask[:, None, :] if batch.student.ndim == 4 else batch.mask
+    padding = ~spots.unsqueeze(-1).expand_as(batch.student)
+    if case.shape[-1] == case.shape[-2]:
+        padding = padding | ~batch.mask[:, None, None, :]
+    filled = replace(batch, student=batch.student.masked_fill(padding, 1e4))
+
+    assert case.loss(filled).item() == case.loss(batch).item()
+    assert not gradient(case.loss, batch)[padding].any()
+
+
+@each({name: case for name, case in OF_LAYERS.items() if name != "attention_transfer"})
+def test_layers_of_shapes_that_cannot_be_compared_are_refused_with_both(case: Case) -> None:
+    batch = case.batch()
+
+    with pytest.raises(ValueError, match="project one onto the other"):
+        case.loss(replace(batch, student=batch.student[:, :1]))
+
+
+def test_attention_is_transferred_between_any_numbers_of_channels() -> None:
+    batch = OF_LAYERS["attention_transfer"].batch()
+
+    assert torch.isfinite(losses.attention_transfer_loss(batch.student[:, :1], batch.teacher))
 
 
 def test_the_larger_attention_map_is_pooled_to_the_smaller() -> None:
     large, small = torch.rand(2, 3, 8, 8), torch.rand(2, 5, 4, 4)
+    pooled = torch.nn.functional.adaptive_avg_pool2d(large, 4)
 
-    assert torch.isfinite(losses.attention_transfer_loss(large, small))
-    assert torch.isfinite(losses.attention_transfer_loss(small, large))
+    loss = losses.attention_transfer_loss(large, small)
 
-
-def test_features_of_two_shapes_need_a_projector_first() -> None:
-    with pytest.raises(ValueError, match="project one onto the other"):
-        losses.hint_loss(torch.zeros(2, 3), torch.zeros(2, 4))
+    assert loss.item() == pytest.approx(losses.attention_transfer_loss(pooled, small).item())
+    assert losses.attention_transfer_loss(small, large).item() == loss.item()
