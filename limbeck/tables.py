@@ -104,7 +104,8 @@ def results(result: dict[str, Any]) -> RenderableType:
     """Teacher, student and control side by side, and what the teacher's word was worth."""
     table = _table("", *(run for run in _RUNS if result.get(run)))
     runs = [result[run] for run in _RUNS if result.get(run)]
-    table.add_row("accuracy", *(_share(run.get("accuracy")) for run in runs))
+    for figure in _figures_of_task(result):
+        table.add_row(figure.replace("_", " "), *(_figure(run.get(figure)) for run in runs))
     table.add_row("labels used", *(_count(run.get("labels_used")) for run in runs))
     table.add_row("parameters", *(_count(run.get("parameters")) for run in runs))
     table.add_row("bytes", *(_count(run.get("size_bytes")) for run in runs))
@@ -114,9 +115,45 @@ def results(result: dict[str, Any]) -> RenderableType:
         ("gain over the control", _interval(result.get("gain"), sign="+")),
         ("gap closed", _interval(result.get("gap_closed"))),
         ("retention", _interval(result.get("retention"))),
-        ("agreement with the teacher", _share(result.get("agreement"))),
+        ("agreement with the teacher", _figure(result.get("agreement"))),
+        *_over_argmax(result),
+        *_flips(result.get("flips")),
     )
-    return Group(table, verdict, *_warnings(result.get("warnings")))
+    return Group(table, *_seeds(result.get("seeds")), verdict, *_warnings(result.get("warnings")))
+
+
+def _figures_of_task(result: dict[str, Any]) -> list[str]:
+    """What the student was measured by, the main figure first; counts and costs are shown elsewhere."""
+    main = result.get("main_figure", "accuracy")
+    others = [name for name, value in result["student"].items() if isinstance(value, float) and name != main]
+    return [main, *others]
+
+
+def _over_argmax(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """The second control, where there is one."""
+    if not (result.get("controls") or {}).get("teacher_argmax"):
+        return []
+    return [("gain over the teacher's top class", _interval(result["gain_over_teacher_argmax"], sign="+"))]
+
+
+def _flips(flips: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if not flips:
+        return []
+    return [
+        ("teacher right, student wrong", _count(flips["teacher_right_student_wrong"])),
+        ("student right, teacher wrong", _count(flips["student_right_teacher_wrong"])),
+    ]
+
+
+def _seeds(seeds: list[dict[str, Any]] | None) -> list[Table]:
+    """Each student of a job that trained several."""
+    if not seeds or len(seeds) < 2:
+        return []
+    table = _table("seed", "student", "control", "")
+    for each in seeds:
+        shipped = "shipped" if each["shipped"] else ""
+        table.add_row(str(each["seed"]), _figure(each["student"]), _figure(each.get("control")), shipped)
+    return [table]
 
 
 def _warnings(warnings: list[dict[str, str]] | None) -> list[Text]:
@@ -152,8 +189,8 @@ def _percent(fraction: float | None) -> str:
     return "" if fraction is None else f"{fraction:.0%}"
 
 
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def _count(value: int | None) -> str:
