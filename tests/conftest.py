@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import alembic.command
+import hypothesis
 import pytest
 
 from ledger.database import Sessions, connect
@@ -19,6 +20,10 @@ from ledger.tables import Project
 from migrations import __main__ as migrations
 from tests.servers import postgres, redis
 from tests.servers.process import Unavailable
+
+# A machine that is busy with other tests is slow, and a slow test no wrong one.
+hypothesis.settings.register_profile("patient", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_report_header() -> list[str]:

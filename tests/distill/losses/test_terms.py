@@ -51,8 +51,13 @@ TERMS = {section.kind: logit_term(section, target="class") for section, _ in OF_
 
 
 def moment(*, step: int = 1, **facts: Any) -> Moment:
-    seen = {"student": Answer(STUDENT), "teacher": Answer(TEACHER), "labels": LABELS, "mask": None} | facts
-    return Moment(**seen, step=step, pace=PACE)
+    seen: dict[str, Any] = {
+        "student": Answer(STUDENT),
+        "teacher": Answer(TEACHER),
+        "labels": LABELS,
+        "mask": None,
+    }
+    return Moment(**seen | facts, step=step, pace=PACE)
 
 
 def between_layers(section: LayerTerm) -> Term:
