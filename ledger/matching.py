@@ -1,34 +1,46 @@
-"""Whether a document, a teacher and a dataset belong together; torch-free, before anything runs."""
+"""Whether a document, its models and its dataset belong together; torch-free, before anything runs.
 
-import re
-from collections.abc import Iterator
+The training process asks the same of the records again, and more of the networks once they are built.
+"""
 
+from collections.abc import Iterable, Iterator
+
+from distill.config.architectures import TAKES
 from distill.config.consistency import Problem
 from distill.config.job import JobDocument
+from distill.config.layer_names import Side, names_of, unknown_layers
 from distill.config.networks import Dataset as Data
-from distill.config.networks import Network
-from distill.config.teachers import TeacherToTrain
+from distill.config.networks import Layer, Network
+from distill.config.tasks import TASKS, InputKind
+from distill.config.teachers import Mutual, TeacherToTrain
 from ledger.inputs import Inputs
+from ledger.naming import differing_names
+from ledger.tables import Model
 
-_TASKS_OF = {
-    "mlp": {"image-classification", "tabular-classification"},
-    "cnn": {"image-classification"},
-    "resnet": {"image-classification"},
-    "huggingface": {"text-classification"},
-}
-_NUMBERED = re.compile(r"LABEL_\d+", re.IGNORECASE)
-"""What transformers calls the classes of a model that nobody gave names."""
-_NAMED_AT_MOST = 5
+_TOKENIZER = "tokenizer.json"
 
 
 def unfit_by_itself(document: JobDocument) -> Iterator[Problem]:
     """What is wrong with a document whatever its inputs turn out to be."""
-    if (asked := document.student.network()) is not None:
-        yield from _unfit_architecture(document, asked.architecture, "/student")
-    if isinstance(document.teacher, TeacherToTrain):
-        yield from _unfit_architecture(document, document.teacher.train.architecture, "/teacher/train")
-        if document.task == "text-classification":
-            yield _tokenizer_missing("a teacher that the job trains has no tokenizer", "/teacher")
+    facts = TASKS[document.task]
+    yield from _unfit_architectures(document, facts.inputs)
+    if facts.inputs == ("text",):
+        yield from _tokenizer_of_nobody(document)
+    if facts.target == "embedding":
+        yield from _label_budget_without_labels(document)
+
+
+def misfits(document: JobDocument, inputs: Inputs) -> list[Problem]:
+    """What does not fit between the document and those inputs that are inspected already."""
+    data = Data.model_validate(inputs.dataset.data) if inputs.dataset.data else None
+    problems: list[Problem] = []
+    for teacher, at in zip(inputs.teachers, places_of_teachers(document), strict=True):
+        if (network := _network(teacher)) is not None:
+            problems += _teacher_misfits(document, network, data, at)
+    problems += _student_misfits(document, inputs.student, data)
+    problems += _layer_misfits(document, inputs)
+    problems += _dataset_misfits(document, data) if data else []
+    return problems
 
 
 def places_of_teachers(document: JobDocument) -> list[str]:
@@ -38,84 +50,138 @@ def places_of_teachers(document: JobDocument) -> list[str]:
     return [f"/teachers/{number}/model" for number in range(len(document.teachers))]
 
 
-def misfits(document: JobDocument, inputs: Inputs) -> list[Problem]:
-    """What does not fit between the document and those inputs that are inspected already."""
-    data = Data.model_validate(inputs.dataset.data) if inputs.dataset.data else None
-    problems: list[Problem] = []
-    for teacher, at in zip(inputs.teachers, places_of_teachers(document), strict=True):
-        network = Network.model_validate(teacher.network) if teacher.network else None
-        problems += _teacher_misfits(document, network, at) if network else []
-        if network and data:
-            problems += _label_misfits(network, data, at)
-            problems += _input_misfits(network, data)
-    problems += _dataset_misfits(document, data) if data else []
-    return problems
+def _network(model: Model | None) -> Network | None:
+    """What the inspection found, where there has been one."""
+    return Network.model_validate(model.network) if model is not None and model.network else None
 
 
-def _unfit_architecture(document: JobDocument, architecture: str, at: str) -> Iterator[Problem]:
-    if document.task in _TASKS_OF.get(architecture, {document.task}):
-        return
-    fitting = ", ".join(name for name, tasks in _TASKS_OF.items() if document.task in tasks)
-    detail = f"{architecture} cannot be used for {document.task}; these can: {fitting}"
-    pointer = (
-        f"{at}/huggingface" if at == "/student" and architecture == "huggingface" else f"{at}/architecture"
-    )
-    yield Problem(pointer, detail, "architecture_unfit")
+def _unfit_architectures(document: JobDocument, kinds: Iterable[InputKind]) -> Iterator[Problem]:
+    fitting = [name for name, takes in TAKES.items() if set(takes) & set(kinds)]
+    for architecture, at in _architectures(document):
+        if architecture not in fitting:
+            detail = (
+                f"{architecture} takes {' or '.join(TAKES[architecture])}, and cannot be used for "
+                f"{document.task} of {' or '.join(kinds)}; these can: {', '.join(fitting)}"
+            )
+            yield Problem(at, detail, "architecture_unfit")
 
 
-def _teacher_misfits(document: JobDocument, network: Network, at: str) -> Iterator[Problem]:
+def _architectures(document: JobDocument) -> Iterator[tuple[str, str]]:
+    """Every architecture that the document names, with its place."""
+    if document.student.huggingface is not None:
+        yield "huggingface", "/student/huggingface"
+    if document.student.architecture is not None:
+        yield document.student.architecture, "/student/architecture"
+    if isinstance(document.teacher, TeacherToTrain):
+        yield document.teacher.train.architecture, "/teacher/train/architecture"
+    if isinstance(document.teacher, Mutual):
+        yield document.teacher.mutual.architecture, "/teacher/mutual/architecture"
+    if document.via is not None:
+        yield document.via.architecture, "/via/architecture"
+
+
+def _tokenizer_of_nobody(document: JobDocument) -> Iterator[Problem]:
+    if not document.uploaded_teachers and document.student.model is None:
+        yield _tokenizer_missing("no network of this job brings a tokenizer", "/teacher")
+
+
+def _label_budget_without_labels(document: JobDocument) -> Iterator[Problem]:
+    for name in ("fraction", "count"):
+        if getattr(document.labels, name) is not None:
+            detail = f"{document.task} has no labels: the teacher answers for every example; leave this out"
+            yield Problem(f"/labels/{name}", detail, "no_labels")
+
+
+def _teacher_misfits(
+    document: JobDocument, network: Network, data: Data | None, at: str
+) -> Iterator[Problem]:
     if network.task != document.task:
-        yield Problem(at, f"the teacher is for {network.task}, not {document.task}", "task_mismatch")
-    elif network.input.kind == "text" and network.preprocessing.tokenizer is None:
+        detail = f"the teacher is for {network.task}, not {document.task}; choose one of this task"
+        yield Problem(at, detail, "task_mismatch")
+    elif network.input.kind == "text" and _TOKENIZER not in network.files:
         yield _tokenizer_missing("the teacher was registered without a tokenizer", at)
+    if data is not None:
+        yield from differing_names(network, data, at)
+        place = "/dataset" if document.teachers is None else at
+        yield from _input_misfits(network, data, "the teacher", place)
+
+
+def _student_misfits(document: JobDocument, student: Model | None, data: Data | None) -> Iterator[Problem]:
+    """Outputs of a teacher can be put in order; those that the student starts with are its own."""
+    network, at = _network(student), "/student/model"
+    if network is None:
+        return
+    if network.task != document.task:
+        detail = f"the model is for {network.task}, not {document.task}; start from one of this task"
+        yield Problem(at, detail, "task_mismatch")
+    elif data is not None:
+        if TASKS[network.task].target != "embedding" and network.labels != data.labels:
+            detail = (
+                "the model's outputs are not the dataset's labels in the same order; start from a model "
+                "whose `labels` are, or say an architecture"
+            )
+            yield Problem(at, detail, "labels_in_another_order")
+        yield from _input_misfits(network, data, "the model", at)
+
+
+def _layer_misfits(document: JobDocument, inputs: Inputs) -> Iterator[Problem]:
+    """Layers that a term names and that the inspection did not find. The first teacher is listened to."""
+    teacher = inputs.teachers[0] if inputs.teachers else None
+    if document.via is not None:
+        if document.via.losses is not None and (names := _layer_names(teacher)):
+            yield from unknown_layers(document.via.losses, names, side="teacher", at="/via/losses")
+        teacher = None  # the student listens to the assistant, which is not built yet
+    sides: list[tuple[Side, Model | None]] = [("student", inputs.student), ("teacher", teacher)]
+    for number, stage in enumerate(document.course):
+        at = f"/stages/{number}/losses" if document.stages is not None else "/losses"
+        for side, model in sides:
+            if names := _layer_names(model):
+                yield from unknown_layers(stage.losses, names, side=side, at=at)
+
+
+def _layer_names(model: Model | None) -> list[str]:
+    """Every name that may be used for something inside the model; none where nobody has looked yet."""
+    layers = (model.inspection or {}).get("layers") if model is not None else None
+    return names_of(Layer.model_validate(layer) for layer in layers) if layers else []
 
 
 def _dataset_misfits(document: JobDocument, data: Data) -> Iterator[Problem]:
+    facts = TASKS[document.task]
     if data.task != document.task:
-        yield Problem("/dataset", f"the dataset is for {data.task}, not {document.task}", "task_mismatch")
+        detail = f"the dataset is for {data.task}, not {document.task}; register it for this task"
+        yield Problem("/dataset", detail, "task_mismatch")
+    elif len(facts.inputs) > 1:
+        yield from _unfit_architectures(document, [data.input.kind])
+        if data.input.kind == "text":
+            yield from _tokenizer_of_nobody(document)
     count = document.labels.count
-    if count is not None and count < len(data.labels):
+    if count is None or facts.target == "embedding":
+        return
+    if facts.target == "class" and count < len(data.labels):
         detail = f"{count} labels are too few: at least one for each of the {len(data.labels)} classes"
         yield Problem("/labels/count", detail, "too_few_labels")
     train = data.splits.get("train")
-    if count is not None and train is not None and count > train.labeled:
-        detail = f"the training split has only {train.labeled} labeled examples"
+    if train is not None and count > train.labeled:
+        detail = f"the training split has only {train.labeled} labeled examples; ask for no more"
         yield Problem("/labels/count", detail, "too_many_labels")
 
 
-def _label_misfits(network: Network, data: Data, at: str) -> Iterator[Problem]:
-    if network.labels is None or all(_NUMBERED.fullmatch(label) for label in network.labels):
+def _input_misfits(network: Network, data: Data, who: str, at: str) -> Iterator[Problem]:
+    takes, holds = network.input, data.input
+    if takes.kind != holds.kind:
+        detail = f"{who} takes {takes.kind}, the dataset holds {holds.kind}; choose another of the two"
+        yield Problem(at, detail, "input_mismatch")
+    elif takes.kind != "text" and not _same_view(network, data):
+        resize = ", or register the model with `preprocessing: {resize: [height, width]}`"
         detail = (
-            "nobody said which of the teacher's outputs is which class; "
-            "register the model again with `labels` in the order of its outputs"
+            f"{who} takes examples of shape {takes.shape}, the dataset holds {holds.shape}; choose another "
+            f"of the two{resize if takes.kind == 'image' else ''}"
         )
-        yield Problem(at, detail, "label_order_unknown")
-        return
-    unknown_to_teacher = [label for label in data.labels if label not in network.labels]
-    absent_from_data = [label for label in network.labels if label not in data.labels]
-    if unknown_to_teacher or absent_from_data:
-        parts = []
-        if unknown_to_teacher:
-            parts.append(f"the teacher does not know {_some(unknown_to_teacher)}")
-        if absent_from_data:
-            parts.append(f"the dataset does not have {_some(absent_from_data)}")
-        detail = f"the labels differ: {' and '.join(parts)}; rename them with `label_map` or `labels`"
-        yield Problem(at, detail, "labels_mismatch")
-
-
-def _input_misfits(network: Network, data: Data) -> Iterator[Problem]:
-    if network.input.kind != data.input.kind:
-        detail = f"the teacher takes {network.input.kind}, the dataset holds {data.input.kind}"
-        yield Problem("/dataset", detail, "input_mismatch")
-    elif network.input.kind != "text" and not _same_view(network, data):
-        detail = (
-            f"the teacher takes examples of shape {network.input.shape}, the dataset holds {data.input.shape}"
-        )
-        yield Problem("/dataset", detail, "input_mismatch")
+        yield Problem(at, detail, "input_mismatch")
 
 
 def _same_view(network: Network, data: Data) -> bool:
-    """Whether the dataset's examples have the teacher's shape; resizing changes height and width."""
+    """Whether the dataset's examples have the network's shape; resizing changes height and width."""
     resizes = network.preprocessing.resize is not None or network.preprocessing.crop is not None
     if network.input.kind == "image" and resizes:
         return network.input.shape[0] == data.input.shape[0]
@@ -125,9 +191,3 @@ def _same_view(network: Network, data: Data) -> bool:
 def _tokenizer_missing(why: str, at: str) -> Problem:
     detail = f"{why}; text needs an uploaded Hugging Face teacher with its tokenizer.json"
     return Problem(at, detail, "tokenizer_missing")
-
-
-def _some(labels: list[str]) -> str:
-    named = ", ".join(repr(label) for label in labels[:_NAMED_AT_MOST])
-    more = len(labels) - _NAMED_AT_MOST
-    return f"{named} and {more} more" if more > 0 else named
