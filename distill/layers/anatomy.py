@@ -65,13 +65,12 @@ class Anatomy:
         return OUTPUTS if self.head is None else f"{self.head}{INPUT}"
 
 
-def anatomy(module: nn.Module, seen: Input, *, device: str = "meta") -> Anatomy:
-    """Take `module` apart by showing it two examples of `seen`, which is what it takes.
+def anatomy(module: nn.Module, seen: Input) -> Anatomy:
+    """Take `module` apart, where it is, by showing it two examples of `seen`, which is what it takes.
 
-    On the meta device nothing is computed, on whichever device the network is; on another one it must
-    be there. Nothing of it changes.
+    Nothing of it changes; on the meta device nothing is computed.
     """
-    calls = dry_forward(module, models.example_batch(seen, batch=BATCH, device=device))
+    calls = dry_forward(module, models.example_batch(seen, batch=BATCH, device=models.device_of(module)))
     features = dict(_features(calls))
     return Anatomy(
         features={name: glimpse.shape[1:] for name, glimpse in features.items()},

@@ -1,12 +1,12 @@
 """One forward of an example batch, to learn what every module of a network takes and gives."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from distill.preprocess import Inputs
 
@@ -19,7 +19,7 @@ class Glimpse:
     is_real: bool
     """Whether it holds real numbers, not the ids of tokens or positions."""
     learns: bool
-    """Whether it depends on parameters of the network."""
+    """Whether anything that has parameters was at work before it."""
 
 
 @dataclass(frozen=True)
@@ -35,40 +35,34 @@ class Call:
 def dry_forward(module: nn.Module, batch: Inputs) -> list[Call]:
     """Every call of a module, in the order in which they end. Nothing of the network changes.
 
-    Where `batch` is on the meta device, the parameters stand aside for shapes on it, so that this costs
-    neither time nor memory on whichever device the network is.
+    `batch` is where the network is. On the meta device nothing is computed.
     """
     calls: list[Call] = []
+    taken: list[Glimpse | None] = []
+    learned = False
 
-    def listen(name: str) -> Callable[[nn.Module, Any, Any, Any], None]:
-        def record(part: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-            took, gave = tensor_of((*args, *kwargs.values())), tensor_of(output)
-            calls.append(Call(name, type(part).__name__, _glimpse(took), _glimpse(gave)))
+    def enter(_part: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
+        taken.append(_glimpse(tensor_of((*args, *kwargs.values())), learned))
 
-        return record
+    def leave(name: str, part: nn.Module, _args: Any, output: Any) -> None:
+        nonlocal learned
+        learned = learned or next(part.parameters(recurse=False), None) is not None
+        calls.append(Call(name, type(part).__name__, taken.pop(), _glimpse(tensor_of(output), learned)))
 
-    handles = [
-        part.register_forward_hook(listen(name), with_kwargs=True) for name, part in module.named_modules()
-    ]
+    handles = []
+    for name, part in module.named_modules():
+        handles.append(part.register_forward_pre_hook(enter, with_kwargs=True))
+        handles.append(part.register_forward_hook(partial(leave, name)))
     was_training = module.training
     module.eval()
     try:
-        with torch.enable_grad():
-            if is_meta(batch):
-                functional_call(module, _shapes_alone(module), (batch,))
-            else:
-                module(batch)
+        with torch.no_grad():
+            module(batch)
     finally:
         module.train(was_training)
         for handle in handles:
             handle.remove()
     return calls
-
-
-def is_meta(batch: Inputs) -> bool:
-    """Whether a batch is of shapes alone."""
-    tensor = tensor_of(batch)
-    return tensor is not None and tensor.is_meta
 
 
 def tensor_of(given: Any) -> Tensor | None:
@@ -84,15 +78,7 @@ def tensor_of(given: Any) -> Tensor | None:
     return next((part for part in parts if isinstance(part, Tensor)), None)
 
 
-def _shapes_alone(module: nn.Module) -> dict[str, Tensor]:
-    parameters = {
-        name: torch.empty_like(parameter, device="meta", requires_grad=True)
-        for name, parameter in module.named_parameters()
-    }
-    return parameters | {name: buffer.to("meta") for name, buffer in module.named_buffers()}
-
-
-def _glimpse(tensor: Tensor | None) -> Glimpse | None:
+def _glimpse(tensor: Tensor | None, learned: bool) -> Glimpse | None:
     if tensor is None:
         return None
-    return Glimpse(tuple(tensor.shape), tensor.is_floating_point(), tensor.requires_grad)
+    return Glimpse(tuple(tensor.shape), tensor.is_floating_point(), learned)

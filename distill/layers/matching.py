@@ -1,6 +1,7 @@
 """From the layers that a job names, or leaves to us, to pairs that can be compared."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from distill.config.layer_names import Side, unknown_layers
 from distill.config.losses import (
@@ -68,14 +69,14 @@ def _require_known(side: Side, losses: Sequence[LossTerm], network: Anatomy, at:
         )
 
 
+@dataclass(frozen=True)
 class _Pairing:
     """One term between layers, whose pairs are found and judged."""
 
-    def __init__(self, section: LayerTerm, student: Anatomy, teacher: Anatomy, at: str) -> None:
-        self.section = section
-        self.student = student
-        self.teacher = teacher
-        self.at = at
+    section: LayerTerm
+    student: Anatomy
+    teacher: Anatomy
+    at: str
 
     def resolved(self, target: Target) -> LayerTerm:
         section = self.section

@@ -152,9 +152,10 @@ def _attention_map(
 
     def losses(ours: Features, theirs: Features, mask: Tensor | None) -> Iterable[Tensor]:
         for number, count in enumerate(heads):
-            query_and_key = slice(2 * number, 2 * number + 2)
-            scores, target = _scores(*ours[query_and_key], count), _scores(*theirs[query_and_key], count)
-            yield attention_map_loss(scores, target, _real(mask, ours[2 * number]), form=section.form)
+            query, key = 2 * number, 2 * number + 1
+            scores = _scores(ours[query], ours[key], count)
+            target = _scores(theirs[query], theirs[key], count)
+            yield attention_map_loss(scores, target, _real(mask, ours[query]), form=section.form)
 
     return _term(section, taps, losses, over="token_pairs" if section.form == "scores" else "tokens")
 
@@ -233,7 +234,7 @@ def _flat_or_pooled(feature: Tensor, mask: Tensor | None) -> Tensor:
 
 def _by_head(projected_BLD: Tensor, heads: int) -> Tensor:
     """(B, L, heads * size) to (B, heads, L, size)."""
-    return projected_BLD.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return projected_BLD.view(*projected_BLD.shape[:2], heads, -1).transpose(1, 2)
 
 
 def _scores(query_BLD: Tensor, key_BLD: Tensor, heads: int) -> Tensor:
