@@ -1,11 +1,11 @@
 """Three splits by content: stratified, and no example in more than one of them.
 
-Within each class, examples are ordered by their content hash and dealt out by the shares, so that
-the same data gives the same splits whatever the order of its rows.
+Within each stratum (a class, say), examples are ordered by their content hash and dealt out by the
+shares, so that the same data gives the same splits whatever the order of its rows.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from distill.config.networks import SplitName
@@ -32,31 +32,33 @@ class Deal:
 
 def deal(
     hashes: Sequence[bytes],
-    labels: Sequence[str | None],
+    labels: Sequence[Hashable | None],
     *,
     shares: dict[SplitName, float],
+    strata: Sequence[Hashable | None] | None = None,
     assigned: Sequence[SplitName | None] | None = None,
 ) -> Deal:
     """Put every distinct example in one split.
 
-    `assigned` fixes the split of an example; a split that it never names is dealt from train by
-    `shares`. Unlabeled examples go to train.
+    `strata` are by default the labels; what has none goes to train. `assigned` fixes the split of an
+    example; a split that it never names is dealt from train by `shares`.
     """
+    strata = labels if strata is None else strata
     given = list(assigned) if assigned is not None else [None] * len(hashes)
     kept, duplicates, across, conflicting = _distinct(hashes, labels, given)
     positions: dict[SplitName, list[int]] = {split: [] for split in SPLITS}
     missing = [split for split in SPLITS if shares.get(split, 0) > 0 and split not in given]
-    by_class: dict[str, list[int]] = defaultdict(list)
+    by_stratum: dict[Hashable, list[int]] = defaultdict(list)
     for position in kept:
-        label, split = labels[position], given[position]
-        if label is None:
+        stratum, split = strata[position], given[position]
+        if stratum is None:
             positions["train"].append(position)
         elif split in ("validation", "test"):
             positions[split].append(position)
         else:
-            by_class[label].append(position)
+            by_stratum[stratum].append(position)
     free = {split: shares[split] for split in SPLITS if split == "train" or split in missing}
-    for members in by_class.values():
+    for members in by_stratum.values():
         members.sort(key=lambda position: hashes[position])
         start = 0
         for split, count in _counts(len(members), free).items():
@@ -66,7 +68,7 @@ def deal(
 
 
 def _distinct(
-    hashes: Sequence[bytes], labels: Sequence[str | None], given: Sequence[SplitName | None]
+    hashes: Sequence[bytes], labels: Sequence[Hashable | None], given: Sequence[SplitName | None]
 ) -> tuple[list[int], int, int, int]:
     """One position for each content: labeled before unlabeled, test before validation before train."""
 
@@ -88,7 +90,7 @@ def _distinct(
 
 
 def _counts(total: int, shares: dict[SplitName, float]) -> dict[SplitName, int]:
-    """`total` examples of one class over the shares, by largest remainder.
+    """`total` examples of one stratum over the shares, by largest remainder.
 
     While there are enough, every split gets at least one; train first, then test.
     """

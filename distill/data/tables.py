@@ -1,8 +1,8 @@
-"""What people see of a dataset: each split as a parquet table, and a few examples of each class."""
+"""What people see of a dataset: each split as a parquet table, and a few examples."""
 
 import base64
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +11,36 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from distill.data.examples import Array
+from distill.data.examples import Array, Inputs, are_words
+from distill.data.targets import Targets
 
 ROWS_AT_ONCE = 4096
-PREVIEWS_PER_CLASS = 3
-PREVIEWED_CLASSES = 100
 PREVIEWED_CHARACTERS = 500
+PREVIEWED_WORDS = 100
 
 
 def write_table(
-    path: Path, *, inputs: Array | list[str], labels: Array, rows: Array, hashes: Sequence[bytes]
+    path: Path, *, inputs: Inputs, labels: pa.Array, rows: Array, hashes: Sequence[bytes]
 ) -> None:
-    """`row`, `content_hash` (hexadecimal), `label` (class index, null where unlabeled), and the input.
+    """`row`, `content_hash` (hexadecimal), `label` (null where unlabeled), and the input.
 
-    `text`; `image`, a PNG of the uint8 pixels; or `features`, float32 (of a float image: flattened,
-    channel by channel).
+    The label is a class index, a list of those that hold, a number or a list of them, or a list of the
+    indices of tags. The input is `text`; `words`; `image`, a PNG of the uint8 pixels; or `features`,
+    float32 (of a float image: flattened, channel by channel).
     """
     name, kind = _column(inputs)
     schema = pa.schema(
-        [("row", pa.int64()), ("content_hash", pa.string()), ("label", pa.int64()), (name, kind)]
+        [("row", pa.int64()), ("content_hash", pa.string()), ("label", labels.type), (name, kind)]
     )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for start in range(0, len(labels), ROWS_AT_ONCE):
+        for start in range(0, len(rows), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
-            some = labels[part]
             writer.write_batch(
                 pa.record_batch(
                     [
                         pa.array(rows[part], pa.int64()),
                         pa.array([content.hex() for content in hashes[part]], pa.string()),
-                        pa.array(some, pa.int64(), mask=some < 0),
+                        labels[part],
                         _cells(inputs[part], kind),
                     ],
                     schema=schema,
@@ -49,29 +49,29 @@ def write_table(
 
 
 def previews(
-    *, inputs: Array | list[str], labels: Array, rows: Array, names: Sequence[str]
+    *, inputs: Inputs, rows: Array, targets: Targets, positions: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """A few examples of each class: `row`, `label` (name), and `image`, `text` or `features`."""
-    return list(_previews(inputs, labels, rows, names))
+    """A few of the examples at `positions`: `row`, `label` (in words or numbers), and `image`, `text`,
+    `words` or `features`."""
+    return [
+        {"row": int(rows[position]), "label": targets.shown(position), **_shown(inputs[position])}
+        for position in targets.worth_showing(positions)
+    ]
 
 
-def _previews(
-    inputs: Array | list[str], labels: Array, rows: Array, names: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    for index, name in enumerate(names[:PREVIEWED_CLASSES]):
-        for position in np.flatnonzero(labels == index)[:PREVIEWS_PER_CLASS].tolist():
-            yield {"row": int(rows[position]), "label": name, **_shown(inputs[position])}
-
-
-def _shown(example: Array | str) -> dict[str, Any]:
+def _shown(example: Array | str | list[str]) -> dict[str, Any]:
     if isinstance(example, str):
         return {"text": example[:PREVIEWED_CHARACTERS]}
+    if isinstance(example, list):
+        return {"words": [word[:PREVIEWED_CHARACTERS] for word in example[:PREVIEWED_WORDS]]}
     if example.dtype == np.uint8:
         return {"image": "data:image/png;base64," + base64.b64encode(png(example)).decode()}
     return {"features": [float(value) for value in example.ravel()[:100]]}
 
 
-def _column(inputs: Array | list[str]) -> tuple[str, pa.DataType]:
+def _column(inputs: Inputs) -> tuple[str, pa.DataType]:
+    if are_words(inputs):
+        return "words", pa.list_(pa.string())
     if isinstance(inputs, list):
         return "text", pa.string()
     if inputs.dtype == np.uint8:
@@ -79,7 +79,7 @@ def _column(inputs: Array | list[str]) -> tuple[str, pa.DataType]:
     return "features", pa.list_(pa.float32())
 
 
-def _cells(inputs: Array | list[str], kind: pa.DataType) -> pa.Array:
+def _cells(inputs: Inputs, kind: pa.DataType) -> pa.Array:
     if isinstance(inputs, list):
         return pa.array(inputs, kind)
     if inputs.dtype == np.uint8:

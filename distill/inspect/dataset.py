@@ -1,6 +1,6 @@
 """Inspect a dataset: read it, deal it into splits, write each split for machines and for people."""
 
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,17 +9,19 @@ import numpy as np
 from distill.config.events import DatasetInspected, Event
 from distill.config.folder import InspectDataset
 from distill.config.networks import Dataset, Input, Split, SplitName
+from distill.config.tasks import TASKS, Target
 from distill.data.canonical import file_sha256, write_split
-from distill.data.examples import Examples, content_hashes, sorted_labels
+from distill.data.examples import Examples, are_words, chosen, content_hashes
 from distill.data.readers import read
 from distill.data.requested_split import assigned_splits, requested_shares
 from distill.data.splits import SPLITS, Deal, deal
 from distill.data.tables import previews, write_table
+from distill.data.targets import Targets, targets_of
 from distill.rejection import Rejected
 
-FEWEST_EXAMPLES_OF_A_CLASS = 3
-MOST_CLASSES = 10_000
 NAMED_ROWS = 20
+NAMED_CLASSES = 20
+NOUNS: dict[Target, str] = {"class": "class", "label_set": "label", "tag": "tag"}
 
 
 class Sink(Protocol):
@@ -43,14 +45,14 @@ def inspect_dataset(request: InspectDataset, folder: Path, events: Sink) -> None
             "the dataset holds no readable examples",
             "; ".join(examples.unreadable[:3]) or None,
         )
-    labels = [None if label is None else request.label_map.get(label, label) for label in examples.labels]
-    names = _classes(labels)
+    targets = targets_of(request.task, examples, request.label_map)
     hashes = content_hashes(examples.inputs)
-    dealt = deal(hashes, labels, shares=shares, assigned=assigned_splits(examples.assigned))
-    _require_every_split(dealt, labels)
+    strata = targets.strata()
+    dealt = deal(
+        hashes, targets.keys(), shares=shares, strata=strata, assigned=assigned_splits(examples.assigned)
+    )
+    _require_every_split(request, {s: [strata[at] is not None for at in dealt.positions[s]] for s in SPLITS})
 
-    index = {name: position for position, name in enumerate(names)}
-    classes = np.array([-1 if label is None else index[label] for label in labels], dtype=np.int64)
     input = _input(examples)
     out = folder / "out"
     splits: dict[SplitName, Split] = {}
@@ -58,72 +60,63 @@ def inspect_dataset(request: InspectDataset, folder: Path, events: Sink) -> None
     for split in SPLITS:
         positions = dealt.positions[split]
         part = {
-            "inputs": _chosen(examples, positions),
-            "labels": classes[positions],
+            "inputs": chosen(examples.inputs, positions),
             "rows": examples.rows[positions],
             "hashes": [hashes[position] for position in positions],
         }
-        splits[split] = write_split(out / f"{split}.safetensors", input=input, num_classes=len(names), **part)
+        splits[split] = write_split(
+            out / f"{split}.safetensors",
+            input=input,
+            labels=targets.encoded(positions),
+            labeled=targets.labeled(positions),
+            class_counts=targets.counts(positions),
+            **part,
+        )
         table = out / f"{split}.parquet"
-        write_table(table, **part)
+        write_table(table, labels=targets.column(positions), **part)
         tables[split] = {"path": f"out/{table.name}", "sha256": file_sha256(table)}
-        if split == "train":
-            preview = previews(inputs=part["inputs"], labels=part["labels"], rows=part["rows"], names=names)
-    dataset = Dataset(task=request.task, labels=names, input=input, splits=splits)
+    dataset = Dataset(task=request.task, labels=targets.names, input=input, splits=splits)
     events.send(
         DatasetInspected(
-            dataset=dataset, tables=tables, report=_report(examples, dealt, dataset), preview=preview
+            dataset=dataset,
+            tables=tables,
+            report=_report(examples, targets, dealt, dataset),
+            preview=previews(
+                inputs=examples.inputs,
+                rows=examples.rows,
+                targets=targets,
+                positions=dealt.positions["train"],
+            ),
         )
     )
 
 
-def _classes(labels: list[str | None]) -> list[str]:
-    counts = Counter(label for label in labels if label is not None)
-    if len(counts) < 2:
-        found = f"only '{next(iter(counts))}'" if counts else "none"
-        raise Rejected(
-            "one_class",
-            "data",
-            f"a classifier needs at least two classes; the labels name {found}",
-            "check that `columns.label` names the right column",
-        )
-    if len(counts) > MOST_CLASSES or (len(counts) > 50 and len(counts) > sum(counts.values()) / 2):
-        raise Rejected(
-            "labels_not_classes",
-            "data",
-            f"{sum(counts.values()):,} labeled examples have {len(counts):,} different labels: "
-            "that looks like a quantity or an id",
-            "check that `columns.label` names the right column",
-        )
-    return sorted_labels(set(counts))
-
-
-def _require_every_split(dealt: Deal, labels: list[str | None]) -> None:
-    for split in SPLITS:
-        if not any(labels[position] is not None for position in dealt.positions[split]):
+def _require_every_split(request: InspectDataset, usable: dict[SplitName, list[bool]]) -> None:
+    what = "example" if TASKS[request.task].target == "embedding" else "labeled example"
+    for split, examples in usable.items():
+        if not any(examples):
             raise Rejected(
                 "too_few_examples",
                 "data",
-                f"no labeled example is left for the split '{split}'",
-                "training, choosing and testing each need labeled examples of their own: add some",
+                f"no {what} is left for the split '{split}'",
+                f"training, choosing and testing each need {what}s of their own: add some",
             )
 
 
 def _input(examples: Examples) -> Input:
+    """The length of a text is that in characters: how many tokens it has, its tokenizer will say."""
+    if are_words(examples.inputs):
+        longest = max(sum(map(len, words)) for words in examples.inputs)
+        return Input(kind="text", shape=[max(1, longest)], dtype="int64")
     if isinstance(examples.inputs, list):
-        longest = max(len(text) for text in examples.inputs)
-        return Input(kind="text", shape=[longest], dtype="int64")
+        return Input(kind="text", shape=[max(map(len, examples.inputs))], dtype="int64")
     dtype = "uint8" if examples.inputs.dtype == np.uint8 else "float32"
     return Input(kind=examples.kind, shape=list(examples.inputs.shape[1:]), dtype=dtype)
 
 
-def _chosen(examples: Examples, positions: list[int]) -> Any:
-    if isinstance(examples.inputs, list):
-        return [examples.inputs[position] for position in positions]
-    return examples.inputs[positions]
-
-
-def _report(examples: Examples, dealt: Deal, dataset: Dataset) -> dict[str, Any]:
+def _report(examples: Examples, targets: Targets, dealt: Deal, dataset: Dataset) -> dict[str, Any]:
+    missing = list(_missing_somewhere(dataset))
+    unnamed = len(missing) - NAMED_CLASSES
     return {
         "examples": sum(split.examples for split in dataset.splits.values()),
         "labeled": sum(split.labeled for split in dataset.splits.values()),
@@ -131,7 +124,7 @@ def _report(examples: Examples, dealt: Deal, dataset: Dataset) -> dict[str, Any]
             name: {
                 "examples": split.examples,
                 "labeled": split.labeled,
-                "balance": dict(zip(dataset.labels, split.class_counts, strict=True)),
+                **targets.report(dealt.positions[name]),
             }
             for name, split in dataset.splits.items()
         },
@@ -140,19 +133,17 @@ def _report(examples: Examples, dealt: Deal, dataset: Dataset) -> dict[str, Any]
         "conflicting_labels": dealt.conflicting_labels,
         "unreadable": len(examples.unreadable),
         "unreadable_rows": examples.unreadable[:NAMED_ROWS],
-        "warnings": [_rare(name, dataset) for name in _rare_classes(dataset)],
+        "warnings": missing[:NAMED_CLASSES] + ([f"and {unnamed:,} more of these"] if unnamed > 0 else []),
         **examples.notes,
     }
 
 
-def _rare_classes(dataset: Dataset) -> list[str]:
-    totals = [
-        sum(counts) for counts in zip(*(split.class_counts for split in dataset.splits.values()), strict=True)
-    ]
-    return [
-        name for name, total in zip(dataset.labels, totals, strict=True) if total < FEWEST_EXAMPLES_OF_A_CLASS
-    ]
-
-
-def _rare(name: str, dataset: Dataset) -> str:
-    return f"class '{name}' has too few examples to be in all of {', '.join(dataset.splits)}"
+def _missing_somewhere(dataset: Dataset) -> Iterator[str]:
+    """A sentence on each class, label or tag that a split has no example of."""
+    noun = NOUNS.get(TASKS[dataset.task].target)
+    if noun is None:
+        return
+    for at, name in enumerate(dataset.labels):
+        lacking = [split for split, held in dataset.splits.items() if held.class_counts[at] == 0]
+        if lacking:
+            yield f"{noun} '{name}' has no example in {' and '.join(lacking)}"

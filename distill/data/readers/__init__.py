@@ -5,7 +5,7 @@ from pathlib import Path
 
 from distill.config.folder import InspectDataset
 from distill.data.examples import Examples
-from distill.data.readers import csv, digits, npz
+from distill.data.readers import conll, csv, digits, jsonl, npz
 from distill.rejection import Rejected
 
 Reader = Callable[[Path, InspectDataset], Examples]
@@ -13,6 +13,9 @@ Reader = Callable[[Path, InspectDataset], Examples]
 READERS: dict[str, Reader] = {
     "npz": npz.read,
     "csv": csv.read,
+    "jsonl": jsonl.read,
+    "conll": conll.read,
+    "txt": conll.read,
 }
 """By the name of the format, which is also the file's suffix."""
 

@@ -11,12 +11,16 @@ from distill.rejection import Rejected
 
 
 def read(path: Path | None, request: InspectDataset) -> Examples:
-    """Images uint8 (1, 8, 8), 0..255; or 64 features 0..16 for tabular classification."""
+    """Images uint8 (1, 8, 8), 0..255; or 64 features 0..16 for tabular classification.
+
+    Raises:
+        Rejected: `task_mismatch`.
+    """
     table = _table()
     features = table[:, :-1]
     labels = [str(int(label)) for label in table[:, -1]]
     rows = np.arange(len(labels))
-    if request.task == "image-classification":
+    if request.task in ("image-classification", "feature-extraction"):
         pixels = np.round(features * 255 / 16).astype(np.uint8)
         return Examples("image", pixels.reshape(-1, 1, 8, 8), labels, rows)
     if request.task == "tabular-classification":
@@ -24,8 +28,8 @@ def read(path: Path | None, request: InspectDataset) -> Examples:
     raise Rejected(
         "task_mismatch",
         "user",
-        "the built-in dataset 'digits' holds images, not text",
-        "use the task image-classification or tabular-classification",
+        f"the built-in dataset 'digits' holds images of ten classes, which is nothing for {request.task}",
+        "use the task image-classification, tabular-classification or feature-extraction",
     )
 
 

@@ -1,26 +1,31 @@
 """`.npz`: arrays of numpy, `x` and `y`, never unpickled.
 
-Inputs are called `x`, `images`, `features`, `inputs` or `data`; labels `y`, `labels`, `label` or
-`target`. Given splits carry a suffix: `x_train`, `y_train`, `x_test`, ... A split without labels,
-or a label that is NaN or empty text, is unlabeled; so is -1 beside two or more labels from 0 up.
+Inputs are called `x`, `images`, `features`, `inputs` or `data`; labels `y`, `label`, `target` or
+`labels`. Given splits carry a suffix: `x_train`, `y_train`, `x_test`, ... A split without labels is
+unlabeled; what else is says `npz_labels`.
 """
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.lib import format as npy
 
 from distill import archives
 from distill.config.folder import InspectDataset
+from distill.config.tasks import TASKS, InputKind
 from distill.data.budget import require_memory
-from distill.data.examples import Array, Examples, label_name
+from distill.data.examples import Array, Examples, Labels, label_name
+from distill.data.readers.npz_labels import Found, one_a_row, read_labels, shown
 from distill.rejection import Rejected
 
 INPUTS = ("x", "images", "features", "inputs", "data")
-LABELS = ("y", "labels", "label", "target", "targets")
+LABELS = ("y", "label", "target", "targets", "labels")
+NAMES = "labels"
+"""Beside an array of labels, this one names the columns of that."""
 SUFFIXES = {
     "": None,
     "_train": "train",
@@ -31,7 +36,6 @@ SUFFIXES = {
 }
 MOST_MEMBERS = 64
 CHANNELS = (1, 3, 4)
-UNLABELED_MARKER = "-1"
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def read(path: Path, request: InspectDataset) -> Examples:
     Raises:
         Rejected: the archive, an array or a shape is not what it must be; nothing large was allocated.
     """
-    if request.task == "text-classification":
+    if TASKS[request.task].inputs == ("text",):
         raise Rejected("task_mismatch", "user", "a .npz file holds numbers, not text", "upload text as .csv")
     with archives.opened(
         path,
@@ -71,33 +75,49 @@ def _read(archive: zipfile.ZipFile, request: InspectDataset) -> Examples:
     used = [name for pair in pairs for name in pair[:2] if name is not None]
     require_memory(sum(declared[name].bytes for name in used), "the archive")
 
-    parts: list[Array] = []
-    labels: list[str | None] = []
-    assigned: list[str | None] = []
-    for inputs_name, labels_name, split in pairs:
-        part = _load(archive, inputs_name)
+    parts = [_load(archive, inputs) for inputs, _, _ in pairs]
+    for part, (inputs_name, _, _) in zip(parts, pairs, strict=True):
         if part.ndim < 2:
             raise Rejected(
                 "shape_mismatch",
                 "data",
-                f"'{inputs_name}' has the shape {_shown(part.shape)}: it holds no examples with features",
+                f"'{inputs_name}' has the shape {shown(part.shape)}: it holds no examples with features",
                 "its first dimension counts the examples, the others are one example",
             )
-        parts.append(part)
-        labels += _labels(archive, labels_name, len(part), inputs_name)
-        assigned += [split] * len(part)
     if len({part.shape[1:] for part in parts}) > 1:
         raise Rejected("shape_mismatch", "data", "the splits hold examples of different shapes")
+    found = [
+        Found(len(part), inputs, labels, None if labels is None else _load(archive, labels))
+        for part, (inputs, labels, _) in zip(parts, pairs, strict=True)
+    ]
+    labels, names = read_labels(found, _names(archive, declared, used), TASKS[request.task].target)
     column = request.split.get("column") or request.columns.get("split")
     if column is not None:
-        if column not in declared:
-            raise Rejected(
-                "column_missing", "data", f"the archive has no array '{str(column)[:60]}' of splits"
-            )
-        assigned = _labels(archive, column, len(labels), "the inputs")
-    given = len(pairs) > 1 or column is not None
+        assigned: list[str | None] | None = _split_column(archive, declared, column, sum(map(len, parts)))
+    elif len(pairs) > 1:
+        assigned = [split for part, (_, _, split) in zip(parts, pairs, strict=True) for _ in range(len(part))]
+    else:
+        assigned = None
     inputs, notes = _canonical(np.concatenate(parts) if len(parts) > 1 else parts[0], request)
-    return _without_missing(inputs, _without_marker(labels), assigned if given else None, notes)
+    return _without_missing(
+        Examples(_kind(inputs), inputs, labels, np.arange(len(inputs)), assigned, [], notes, names)
+    )
+
+
+def _names(archive: zipfile.ZipFile, declared: dict[str, _Declared], used: list[str]) -> list[str] | None:
+    if NAMES not in declared or NAMES in used:
+        return None
+    require_memory(declared[NAMES].bytes, f"the array '{NAMES}'")
+    return [label_name(name) or "" for name in _load(archive, NAMES).ravel().tolist()]
+
+
+def _split_column(
+    archive: zipfile.ZipFile, declared: dict[str, _Declared], column: object, count: int
+) -> list[str | None]:
+    if not isinstance(column, str) or column not in declared:
+        raise Rejected("column_missing", "data", f"the archive has no array '{str(column)[:60]}' of splits")
+    require_memory(declared[column].bytes, f"the array '{column}'")
+    return one_a_row(_load(archive, column), column, "the inputs", count)
 
 
 def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Declared:
@@ -118,7 +138,7 @@ def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Declared:
         raise Rejected(
             "unreadable_file",
             "data",
-            f"'{member.filename}' declares the shape {_shown(shape)} of {dtype}, "
+            f"'{member.filename}' declares the shape {shown(shape)} of {dtype}, "
             f"which its {member.file_size:,} bytes do not hold",
             "write it again with numpy.savez_compressed",
         )
@@ -129,17 +149,16 @@ def _pairs(
     declared: dict[str, _Declared], request: InspectDataset
 ) -> list[tuple[str, str | None, str | None]]:
     """(inputs, labels, split) by name."""
-    asked_inputs = request.columns.get("image") or request.columns.get("features")
-    if isinstance(asked_inputs, list):
-        asked_inputs = asked_inputs[0] if len(asked_inputs) == 1 else None
-    asked_label = request.columns.get("label")
+    asked_inputs = _only(request.columns.get("image") or request.columns.get("features"))
+    asked_label = _only(request.columns.get("label"))
     pairs: list[tuple[str, str | None, str | None]] = []
     for suffix, split in SUFFIXES.items():
         inputs = _first(declared, [asked_inputs] if asked_inputs else INPUTS, suffix)
         labels = _first(declared, [asked_label] if asked_label else LABELS, suffix)
         if inputs is not None:
             pairs.append((inputs, labels, split))
-    if not pairs or all(labels is None for _, labels, _ in pairs):
+    needs_labels = TASKS[request.task].target != "embedding"
+    if not pairs or (needs_labels and all(labels is None for _, labels, _ in pairs)):
         raise Rejected(
             "column_missing",
             "data",
@@ -149,6 +168,13 @@ def _pairs(
             "columns: {image: ..., label: ...}",
         )
     return pairs
+
+
+def _only(asked: object) -> str | None:
+    """The one array that a request names; a table's list of columns has no meaning here."""
+    if isinstance(asked, list):
+        asked = asked[0] if len(asked) == 1 else None
+    return asked if isinstance(asked, str) else None
 
 
 def _first(declared: dict[str, _Declared], names: list[str] | tuple[str, ...], suffix: str) -> str | None:
@@ -162,41 +188,16 @@ def _load(archive: zipfile.ZipFile, name: str) -> Array:
     return array
 
 
-def _labels(archive: zipfile.ZipFile, name: str | None, count: int, inputs: str) -> list[str | None]:
-    if name is None:
-        return [None] * count
-    values = _load(archive, name)
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 1 or len(values) != count:
-        raise Rejected(
-            "shape_mismatch",
-            "data",
-            f"'{name}' has the shape {_shown(values.shape)}; '{inputs}' has {count} examples",
-            "give one label for each example, as a class, not as one-hot rows",
-        )
-    if values.dtype.kind not in "iufUSb":
-        raise Rejected("labels_not_classes", "data", f"'{name}' of {values.dtype} holds no labels")
-    return [label_name(value) for value in values.tolist()]
-
-
-def _without_marker(labels: list[str | None]) -> list[str | None]:
-    """The labels with -1 as "unlabeled", where it stands beside real classes; {-1, 1} are two classes."""
-    others = {label for label in labels if label not in (None, UNLABELED_MARKER)}
-    if len(others) < 2 or not all(label is not None and label.isdigit() for label in others):
-        return labels
-    return [None if label == UNLABELED_MARKER else label for label in labels]
-
-
 def _canonical(inputs: Array, request: InspectDataset) -> tuple[Array, dict[str, object]]:
     if inputs.dtype.kind not in "iufb":
         raise Rejected("not_a_number", "data", f"inputs of {inputs.dtype} are no numbers")
-    if request.task == "tabular-classification":
+    kinds = TASKS[request.task].inputs
+    if "image" not in kinds or ("tabular" in kinds and inputs.ndim <= 2):
         if inputs.ndim != 2 or inputs.shape[1] == 0:
             raise Rejected(
                 "shape_mismatch",
                 "data",
-                f"features need the shape (examples, features); this is {_shown(inputs.shape)}",
+                f"features need the shape (examples, features); this is {shown(inputs.shape)}",
                 "for pixels use the task image-classification",
             )
         return _float32(inputs), {}
@@ -225,30 +226,35 @@ def _channels_first(inputs: Array) -> tuple[Array, str]:
         "shape_mismatch",
         "data",
         f"images need the shape (examples, channels, height, width) with 1, 3 or 4 channels, channels "
-        f"last, or gray without channels; this is {_shown(inputs.shape)}",
+        f"last, or gray without channels; this is {shown(inputs.shape)}",
         "for rows of features use the task tabular-classification",
     )
 
 
-def _without_missing(
-    inputs: Array, labels: list[str | None], assigned: list[str | None] | None, notes: dict[str, object]
-) -> Examples:
+def _kind(inputs: Array) -> InputKind:
+    return "image" if inputs.ndim == 4 else "tabular"
+
+
+def _without_missing(examples: Examples) -> Examples:
     """Leave out, and name, examples with a value that is no finite number."""
-    kind = "image" if inputs.ndim == 4 else "tabular"
-    good = np.ones(len(inputs), dtype=bool)
-    if inputs.dtype == np.float32:
-        good &= np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1)
+    inputs, labels, assigned = examples.inputs, examples.labels, examples.assigned
+    assert isinstance(inputs, np.ndarray)
+    if inputs.dtype != np.float32:
+        return examples
+    good = np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1)
+    if good.all():
+        return examples
     rows = np.flatnonzero(good)
-    return Examples(
-        "image" if kind == "image" else "tabular",
-        inputs if good.all() else inputs[good],
-        [labels[row] for row in rows],
-        rows,
-        None if assigned is None else [assigned[row] for row in rows],
-        [f"row {row}: a value is missing or infinite" for row in np.flatnonzero(~good).tolist()],
-        notes,
+    kept = rows.tolist()
+    if isinstance(labels, np.ndarray):
+        labels = labels[rows]
+    elif labels is not None:
+        labels = cast("Labels", [labels[row] for row in kept])
+    return replace(
+        examples,
+        inputs=inputs[rows],
+        labels=labels,
+        rows=rows,
+        assigned=None if assigned is None else [assigned[row] for row in kept],
+        unreadable=[f"row {row}: a value is missing or infinite" for row in np.flatnonzero(~good).tolist()],
     )
-
-
-def _shown(shape: tuple[int, ...]) -> str:
-    return "(" + ", ".join(map(str, shape)) + ")"
