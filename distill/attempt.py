@@ -1,47 +1,27 @@
-"""One attempt of one job as it happens: phases, figures, checkpoints and the wish to stop."""
+"""One attempt of one job as it happens: phases, runs, checkpoints and the wish to stop."""
 
 import contextlib
-import math
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import structlog
 import torch
-from torch import Tensor
 
 from distill.channel import Events, StopAsked, StopLine
 from distill.checkpoint import CheckpointUnreadable, State, read_checkpoint, write_checkpoint
-from distill.config.events import CheckpointWritten, Measured, Phase, PhaseChanged, Warned
-from distill.history import History, every_nth
-from distill.progress import Progress
-from distill.rejection import Rejected
-from distill.train import Learner, Lesson, Step, train
+from distill.config.events import CheckpointWritten, Phase, PhaseChanged, Warned
+from distill.history import History
+from distill.journal import Journal, diverged
+from distill.lesson import Course
+from distill.progress import GATHERING, Progress
+from distill.study import Study, Trained
+from distill.train import Step
 
 log = structlog.get_logger()
 
 FIRST_CHECKPOINT_AFTER_S = 5.0
-LOOK_EVERY_S = 0.25
-LOOK_EVERY_STEPS = 256
-SHARE = "train.grad_share."
-IGNORED_BELOW = 0.01
-IGNORED_FOR = 5
-"""Measurements in a row below `IGNORED_BELOW` after which a term counts as ignored."""
 KEPT_CHECKPOINTS = 2
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A run that is over. `weights` are those that the job goes on with."""
-
-    weights: dict[str, Tensor]
-    steps: int
-    chosen_step: int
-    """The update whose weights these are."""
-    validation_accuracy: float
-    """After the last update."""
 
 
 class Attempt:
@@ -55,12 +35,10 @@ class Attempt:
         self.progress = Progress(events)
         self._events = events
         self._stop = stop
+        self._journal = Journal(self.history, events, self.warn)
         self._fingerprint = fingerprint
         self._interrupted: State | None = None
         self._checkpoints: list[Path] = []
-        self._pending: list[tuple[Step, float]] = []
-        self._shares: dict[tuple[str, str], deque[float]] = defaultdict(lambda: deque(maxlen=IGNORED_FOR))
-        self._looked = 0.0
 
     @contextlib.contextmanager
     def phase(self, name: Phase) -> Iterator[None]:
@@ -101,129 +79,95 @@ class Attempt:
             self.warn("checkpoint_foreign", "the checkpoint belongs to another job; this one begins anew")
             return
         self.history.restore(state.take("history"))
-        for run, name in self.history.names():
-            if name.startswith(SHARE):
-                recent = self.history.curve(run, name)[-IGNORED_FOR:]
-                self._shares[run, name.removeprefix(SHARE)].extend(share for _, share in recent)
+        self._journal.remember()
         self.warnings.update(state.facts["warnings"])
         for run, facts in state.facts["finished"].items():
             self.finished[run] = Trained(weights=state.group(f"finished/{run}"), **facts)
-        if "learner" in state.facts:
+        if "study" in state.facts:
             self._interrupted = state
         log.info("resumed", run=state.facts["run"], finished=list(self.finished))
 
-    def teach(self, phase: Phase, lesson: Lesson, beginner: Callable[[], Learner]) -> Trained:
-        """Train one run, or go on with it, or take it as it is where an earlier attempt finished it.
+    def teach(self, phase: Phase, courses: Iterable[Course]) -> None:
+        """Train each run, or go on with it; one that an earlier attempt finished is left as it is.
+
+        A course is asked for when the run before it is finished, so that it can build on that. A phase
+        whose runs are all finished is over at once; one without runs is no phase.
 
         Raises:
             StopAsked: after a checkpoint.
             Rejected: `training_diverged`.
         """
-        if lesson.run in self.finished:
+        began = was_finished = False
+        with contextlib.ExitStack() as stack:
+            for course in courses:
+                if course.run in self.finished:
+                    was_finished = True
+                    continue
+                if not began:
+                    stack.enter_context(self.phase(phase))
+                    began = True
+                self._take(phase, course)
+        if was_finished and not began:
             self._events.send(PhaseChanged(name=phase, status="done"))
-            return self.finished[lesson.run]
-        with self.phase(phase):
-            learner = beginner()
-            if self._interrupted is not None and self._interrupted.facts["run"] == lesson.run:
-                learner.restore(self._interrupted.take("learner"))
-            self._interrupted = None
-            self._follow(phase, lesson, learner)
-            weights = learner.chosen_weights()
-            if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
-                raise _diverged(lesson.run, "a weight", learner.step)
-            assert learner.last_accuracy is not None
-            trained = Trained(
-                weights=weights,
-                steps=learner.step,
-                chosen_step=learner.best_step if learner.best_weights else learner.step,
-                validation_accuracy=learner.last_accuracy,
-            )
-            self.finished[lesson.run] = trained
-            self._save(phase, lesson.run, trained.steps, None)
-        return trained
 
-    def _follow(self, phase: Phase, lesson: Lesson, learner: Learner) -> None:
-        every = lesson.training.checkpoint_every_s
-        due = time.monotonic() + min(every, FIRST_CHECKPOINT_AFTER_S)
-        for step in train(lesson, learner):
-            self._pending.append((step, time.time()))
-            wish = self._stop.wish()
-            is_due = time.monotonic() >= due
-            if wish is not None or is_due or self._should_look():
-                self._look(lesson)
-            self.progress.step(
-                lesson.run,
-                step.number,
-                lesson.last_step,
-                epoch=lesson.epoch(step.number),
-                batch_size=lesson.training.batch_size,
-            )
-            if wish is not None or is_due:
-                self._save(phase, lesson.run, step.number, learner)
-                due = time.monotonic() + every
-            if wish is not None:
-                raise StopAsked(wish)
-        self._look(lesson)
+    def note_gathered(self, examples: int) -> None:
+        """So many of the teacher's answers are there.
 
-    def _should_look(self) -> bool:
-        return len(self._pending) >= LOOK_EVERY_STEPS or self._pending[-1][1] - self._looked >= LOOK_EVERY_S
+        Raises:
+            StopAsked: they will be asked for again.
+        """
+        self.heed()
+        self.progress.step(GATHERING, 0, examples, number=examples, epoch=0, examples=1)
 
-    def _look(self, lesson: Lesson) -> None:
-        """Read the figures of the steps since the last look, and pass them on."""
-        self._looked = time.time()
-        if not self._pending:
-            return
-        figures = torch.stack([step.losses for step, _ in self._pending]).tolist()
-        every = every_nth(lesson.steps)
-        validations = every_nth(lesson.epoch(lesson.steps) + 1)
-        for (step, at), (total, *parts) in zip(self._pending, figures, strict=True):
-            if not math.isfinite(total):
-                raise _diverged(lesson.run, "the loss", step.number)
-            values = {"train.loss.total": total, "learning_rate": step.learning_rate}
-            for term, value in zip(lesson.terms, parts, strict=True):
-                values[f"train.loss.{term.kind}"] = value
-            shares = {SHARE + kind: share for kind, share in step.shares.items()}
-            accuracy = {}
-            if step.validation_accuracy is not None:
-                accuracy["validation.accuracy"] = step.validation_accuracy
-            self._weigh(lesson, step.shares)
-            self.history.add(lesson.run, step.number, values | shares | accuracy, at)
-            shown = (values if step.number % every == 0 else {}) | shares
-            if lesson.epoch(step.number) % validations == 0 or step.number == lesson.last_step:
-                shown |= accuracy
-                if accuracy:
-                    facts = {"step": step.number, "loss": round(total, 4)}
-                    log.info("validated", run=lesson.run, **facts, accuracy=step.validation_accuracy)
-            if shown:
-                self._events.send(Measured(run=lesson.run, step=step.number, time=at, values=shown))
-        self._pending.clear()
+    def _take(self, phase: Phase, course: Course) -> None:
+        """Take one course to its end."""
+        study = Study(course, self._left_off(course))
+        due = time.monotonic() + min(study.lesson.training.checkpoint_every_s, FIRST_CHECKPOINT_AFTER_S)
+        for lesson in study.lessons():
+            for step in study.updates():
+                self._note(study, step)
+                wish = self._stop.wish()
+                is_due = time.monotonic() >= due
+                if wish is not None or is_due:
+                    self._journal.look()
+                    self._save(phase, course.run, step.number, study)
+                    due = time.monotonic() + lesson.training.checkpoint_every_s
+                if wish is not None:
+                    raise StopAsked(wish)
+            self._journal.look()
+        for run, trained in study.trained().items():
+            if not all(bool(torch.isfinite(tensor).all()) for tensor in trained.weights.values()):
+                raise diverged(run, "a weight", trained.steps)
+            self.finished[run] = trained
+        self._save(phase, course.run, self.finished[course.run].steps, None)
 
-    def _weigh(self, lesson: Lesson, shares: Mapping[str, float]) -> None:
-        """Warn of a term that has given next to nothing of the gradient for a while."""
-        for kind, share in shares.items():
-            recent = self._shares[lesson.run, kind]
-            recent.append(share)
-            if len(recent) == IGNORED_FOR and max(recent) < IGNORED_BELOW:
-                self.warn(
-                    "term_ignored",
-                    f"the loss '{kind}' gives {max(recent):.2%} of the gradient: raise its weight, or "
-                    "leave it out",
-                )
+    def _left_off(self, course: Course) -> State | None:
+        """Where an earlier attempt was interrupted, if that was in this course."""
+        state, self._interrupted = self._interrupted, None
+        return state.take("study") if state is not None and state.facts["run"] == course.run else None
 
-    def _save(self, phase: Phase, run: str, step: int, learner: Learner | None) -> None:
+    def _note(self, study: Study, step: Step) -> None:
+        course, lesson = study.course, study.lesson
+        self._journal.note(course, lesson, step)
+        if step.peer is not None and course.peer is not None:
+            self._journal.note(course.peer, course.peer.lessons[study.stage], step.peer)
+        self.progress.step(
+            course.run,
+            study.stage,
+            step.in_stage,
+            number=step.number,
+            epoch=lesson.epoch(step.in_stage),
+            examples=lesson.training.batch_size,
+        )
+
+    def _save(self, phase: Phase, run: str, step: int, study: Study | None) -> None:
+        """Write a checkpoint: of a run in the middle where `study` is given, else at the end of one."""
         state = State(
             facts={
                 "fingerprint": self._fingerprint,
                 "run": run,
                 "warnings": self.warnings,
-                "finished": {
-                    name: {
-                        "steps": trained.steps,
-                        "chosen_step": trained.chosen_step,
-                        "validation_accuracy": trained.validation_accuracy,
-                    }
-                    for name, trained in self.finished.items()
-                },
+                "finished": {name: trained.facts() for name, trained in self.finished.items()},
             }
         )
         state.put("history", self.history.state())
@@ -231,9 +175,9 @@ class Attempt:
             state.tensors.update(
                 {f"finished/{name}/{key}": tensor for key, tensor in trained.weights.items()}
             )
-        if learner is not None:
-            state.put("learner", learner.state())
-        name = f"{run}-{step:09d}{'' if learner else '-done'}.checkpoint"
+        if study is not None:
+            state.put("study", study.state())
+        name = f"{run}-{step:09d}{'' if study else '-done'}.checkpoint"
         written = write_checkpoint(self.folder / "out" / "checkpoints" / name, state)
         self._events.send(
             CheckpointWritten(
@@ -249,12 +193,3 @@ class Attempt:
         self._checkpoints.append(written.path)
         while len(self._checkpoints) > KEPT_CHECKPOINTS:
             self._checkpoints.pop(0).unlink(missing_ok=True)
-
-
-def _diverged(run: str, what: str, step: int) -> Rejected:
-    return Rejected(
-        "training_diverged",
-        "user",
-        f"{what} of the run '{run}' was no finite number after update {step}",
-        "lower the learning rate, or set training.max_grad_norm",
-    )

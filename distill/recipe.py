@@ -1,4 +1,4 @@
-"""The story of a job: inspect, train the teacher, the student and the control, evaluate, export, verify."""
+"""The story of a job: inspect, train teachers, students and controls, evaluate, export, verify."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from distill.conclusion import Conclusion
 from distill.config.folder import RunJob
 from distill.lessons import Lessons
 from distill.opening import fingerprint, open_job
+from distill.outlook import ahead
 
 
 def run_job(request: RunJob, folder: Path, events: Events, stop: StopLine) -> None:
@@ -22,15 +23,15 @@ def run_job(request: RunJob, folder: Path, events: Events, stop: StopLine) -> No
         attempt.resume(folder / "in" / "checkpoint")
     with attempt.phase("inspecting"):
         opened = open_job(request, folder, attempt.warn)
-        lessons = Lessons(opened)
-        attempt.progress.plan(lessons.costs(), lessons.steps())
+        lessons = Lessons(opened, attempt.finished)
+        attempt.progress.plan(ahead(opened, gathers=lessons.gathers))
 
-    teacher = opened.uploaded_teacher
-    if teacher is None:
-        teacher = lessons.graduate(attempt.teach("training_teacher", lessons.teacher(), lessons.new_teacher))
-    student = attempt.teach("training", lessons.student(teacher), lessons.new_student)
-    if request.document.evaluation.control:
-        attempt.teach("training_control", lessons.control(student), lessons.new_student)
+    attempt.teach("training_teacher", lessons.of_teachers())
+    if lessons.must_gather:
+        with attempt.phase("caching_teacher"):
+            lessons.gather(attempt.note_gathered)
+    attempt.teach("training", lessons.of_students())
+    attempt.teach("training_control", lessons.of_controls())
 
     conclusion = Conclusion(opened, attempt, folder)
     with attempt.phase("evaluating"):
