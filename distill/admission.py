@@ -1,133 +1,112 @@
-"""What only a built network can tell: do teacher, student and dataset fit each other and the memory?
+"""What only a built network can tell: do all that take part fit each other and the memory?
 
 Asked before anything trains: by a plan on the meta device, and by a run in its phase `inspecting`.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from torch import nn
 
 from distill import models
-from distill.config.job import JobDocument
-from distill.config.networks import Dataset, Input, Network, Preprocessing
-from distill.config.students import NetworkToBuild
-from distill.config.teachers import TeacherToTrain
+from distill.cast import Cast, cast, rejected_at
+from distill.config.job import JobDocument, Stage
+from distill.config.networks import Dataset, Input, Network
+from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.config.training import Training
-from distill.footprint import Footprint, training_footprint
-from distill.preprocess import require_room_to_crop, view
+from distill.fitting import shown
+from distill.footprint import Footprint, bytes_of_projectors, training_footprint, weights_alone
+from distill.layers.anatomy import Anatomy, anatomy
 from distill.rejection import Rejected
+from distill.tuition import Tuition, tuitions
+
+Device = Literal["meta", "cpu"]
 
 
 @dataclass(frozen=True)
 class Admission:
-    """Facts of a job that may go ahead. Configurations are complete: no default is left to guess."""
+    """Facts of a job that may go ahead."""
 
-    student_config: dict[str, Any]
+    cast: Cast
+    tuitions: dict[str, Tuition]
+    """Of `student`, and of `assistant` or `peer` where there is one: from whom it learns, and in which
+    stages, every layer named."""
     student: Footprint
-    teacher_config: dict[str, Any] | None
-    """None where the teacher was uploaded."""
-    teacher: Footprint
-    seen: Input
-    """What the first layer of both networks sees."""
+    teachers: list[Footprint]
+    assistant: Footprint | None
+    memory_bytes: int
+    """The most that is needed at any time."""
+
+    @property
+    def course(self) -> list[Stage]:
+        """The student's stages, every layer named."""
+        return self.tuitions["student"].course
 
 
 def admit(
-    document: JobDocument, teacher: Network | None, dataset: Dataset, *, memory_bytes: int | None = None
+    document: JobDocument,
+    teachers: list[Network],
+    dataset: Dataset,
+    *,
+    start: Network | None = None,
+    memory_bytes: int | None = None,
+    device: Device = "meta",
 ) -> Admission:
-    """Check a job whose teacher is `teacher`, or is trained by the job itself where that is None.
+    """Check a job whose teachers are these, or which makes its teacher itself where there are none.
 
-    `memory_bytes` is what the machine that trains has; None leaves memory unchecked.
+    `start` is the model that its student starts from. `memory_bytes` is what the machine that trains
+    has; None leaves memory unchecked. The networks are looked at on `device`: on `meta` they take no
+    memory, on the CPU torch has less to load.
 
     Raises:
         Rejected: with `details["pointer"]`, the place in the document.
     """
-    if teacher is not None:
-        require_same_labels(teacher, dataset)
-        require_same_view(teacher, dataset)
-    _require_tokenizer(teacher, dataset)
-    seen = view(dataset.input, teacher.preprocessing if teacher else Preprocessing())
+    parts = cast(document, teachers, dataset, start)
+    weigh = _Scales(parts.seen, memory_bytes, device)
+    of_student = [stage.training for stage in document.course]
+    place = parts.places["student"]
+    student = weigh(parts.student, of_student, "student", place, total_at="/student")
 
-    asked = document.student.network()
-    assert asked is not None
-    student = NetworkToBuild(architecture=asked.architecture, config=_student_config(asked, teacher))
-    field = "huggingface" if document.student.huggingface else "config"
-    _require_room_for_tokens(student, teacher, seen, f"/student/{field}")
-    student_weighs = _weigh(student, document.course[0].training, seen, dataset, f"/student/{field}")
-    require_memory(student_weighs, memory_bytes, "student", "/student")
+    assistant = None
+    if document.via is not None:
+        assert parts.assistant is not None
+        trainings = [document.via.training or of_student[0]]
+        place = parts.places["assistant"]
+        assistant = weigh(parts.assistant, trainings, "assistant", place, total_at="/via")
 
-    teacher_config = None
-    if isinstance(document.teacher, TeacherToTrain):
-        train = document.teacher.train
-        teacher_weighs = _weigh(train, train.training, seen, dataset, "/teacher/train/config")
-        require_memory(teacher_weighs, memory_bytes, "teacher", "/teacher/train")
-        teacher_config = models.complete(train.architecture, train.config, task=dataset.task)
+    if isinstance(document.teacher, SelfTaught):
+        weighed = [student]
+    elif isinstance(document.teacher, TeacherToTrain):
+        trainings, place = [document.teacher.train.training], parts.places["teacher"]
+        weighed = [weigh(parts.teacher, trainings, "teacher", place, total_at="/teacher/train")]
+    elif isinstance(document.teacher, Mutual):
+        place = parts.places["teacher"]
+        weighed = [weigh(parts.teacher, of_student, "teacher", place, total_at="/teacher/mutual")]
     else:
-        assert teacher is not None
-        batch = document.course[0].training.batch_size
-        frozen = NetworkToBuild(architecture=teacher.architecture, config=teacher.config)
-        teacher_weighs = _weigh(
-            frozen, None, seen, dataset, "/teacher", batch=document.course[0].training.batch_size
-        )
-    return Admission(
-        student_config=models.complete(student.architecture, student.config, task=dataset.task),
-        student=student_weighs,
-        teacher_config=teacher_config,
-        teacher=teacher_weighs,
-        seen=seen,
+        batch = max(_at_once(training) for training in of_student)
+        pointers = _pointers_of(document)
+        weighed = [
+            weigh(network, [], "teacher", pointer, total_at=pointer, batch=batch)
+            for network, pointer in zip(parts.teachers, pointers, strict=True)
+        ]
+
+    taught = tuitions(
+        document,
+        student=student.anatomy,
+        teacher=weighed[0].anatomy,
+        assistant=assistant.anatomy if assistant else None,
     )
-
-
-def require_same_labels(teacher: Network, dataset: Dataset) -> None:
-    """A teacher's outputs mean something only where their names are the dataset's.
-
-    Raises:
-        Rejected: `label_order_unknown` or `labels_mismatch`.
-    """
-    pointer = {"pointer": "/teacher"}
-    if teacher.labels is None or all(label.upper().startswith("LABEL_") for label in teacher.labels):
-        raise Rejected(
-            "label_order_unknown",
-            "user",
-            f"nobody said which class each of the teacher's {teacher.num_outputs} outputs means",
-            "register the model again with `labels`, in the order of its outputs",
-            pointer,
-        )
-    lacking = [label for label in dataset.labels if label not in teacher.labels]
-    unknown = [label for label in teacher.labels if label not in dataset.labels]
-    if lacking or unknown:
-        raise Rejected(
-            "labels_mismatch",
-            "user",
-            "teacher and dataset name different classes: "
-            + "; ".join(
-                f"{whose} lacks {', '.join(repr(label) for label in names[:5])}"
-                for whose, names in (("the teacher", lacking), ("the dataset", unknown))
-                if names
-            ),
-            "give `label_map` with the dataset, or `labels` with the model, so that the names agree",
-            {**pointer, "teacher_lacks": lacking[:50], "dataset_lacks": unknown[:50]},
-        )
-
-
-def require_same_view(teacher: Network, dataset: Dataset) -> None:
-    """The dataset, through the teacher's preprocessing, must be what the teacher takes.
-
-    Raises:
-        Rejected: `input_mismatch`, with both shapes, or `preprocessing_invalid`.
-    """
-    if teacher.input.kind == dataset.input.kind == "text":
-        return
-    takes = view(teacher.input, teacher.preprocessing)
-    gets = view(dataset.input, teacher.preprocessing)
-    if (takes.kind, takes.shape) == (gets.kind, gets.shape):
-        require_room_to_crop(dataset.input, teacher.preprocessing, "/dataset")
-        return
-    raise Rejected(
-        "input_mismatch",
-        "user",
-        f"the teacher takes {_shown(takes)}; the dataset holds {_shown(dataset.input)}",
-        "register the model with `preprocessing: {resize: [height, width]}`, or choose another dataset",
-        {"pointer": "/dataset", "teacher": takes.shape, "dataset": dataset.input.shape},
+    student = replace(student, footprint=_with_projectors(student.footprint, taught["student"]))
+    admission = Admission(
+        cast=parts,
+        tuitions=taught,
+        student=student.footprint,
+        teachers=[teacher.footprint for teacher in weighed],
+        assistant=assistant.footprint if assistant else None,
+        memory_bytes=0,
     )
+    return replace(admission, memory_bytes=_most_at_once(document, admission))
 
 
 def require_memory(needs: Footprint, memory_bytes: int | None, who: str, pointer: str) -> None:
@@ -144,82 +123,91 @@ def require_memory(needs: Footprint, memory_bytes: int | None, who: str, pointer
     )
 
 
-def _student_config(asked: NetworkToBuild, teacher: Network | None) -> dict[str, Any]:
-    """A student of text reads the teacher's tokens, so it has the teacher's vocabulary."""
-    config = dict(asked.config)
-    if asked.architecture == "huggingface" and teacher is not None:
-        for key in ("vocab_size", "max_position_embeddings", "pad_token_id"):
-            if config.get(key) is None:
-                config[key] = teacher.config.get(key)
-    return config
+@dataclass(frozen=True)
+class _Weighed:
+    footprint: Footprint
+    anatomy: Anatomy
 
 
-def _weigh(
-    network: NetworkToBuild,
-    training: Training | None,
-    seen: Input,
-    dataset: Dataset,
-    pointer: str,
-    *,
-    batch: int = 1,
-) -> Footprint:
-    """Build a network on the meta device, and say what it needs to train (None: to answer alone)."""
-    try:
-        module = models.build_on_meta(
-            network.architecture, network.config, input=seen, num_outputs=len(dataset.labels)
-        )
-        return training_footprint(
-            module,
-            seen,
-            batch=training.batch_size if training else batch,
-            optimizer=training.optimizer.kind if training else None,
-        )
-    except Rejected as rejected:
-        rejected.details.setdefault("pointer", pointer)
-        raise
-    except RuntimeError as error:
-        raise Rejected(
-            "configuration_invalid",
-            "user",
-            f"'{network.architecture}' as configured does not take {_shown(seen)}: "
-            f"{str(error).splitlines()[0]}",
-            "change its parameters, or the preprocessing",
-            {"pointer": pointer},
-        ) from error
+@dataclass(frozen=True)
+class _Scales:
+    """Builds networks to see what they need to train, or where nothing trains them, to answer."""
 
+    seen: Input
+    memory_bytes: int | None
+    device: Device
 
-def _require_tokenizer(teacher: Network | None, dataset: Dataset) -> None:
-    if dataset.input.kind != "text" or (teacher is not None and "tokenizer.json" in teacher.files):
-        return
-    raise Rejected(
-        "tokenizer_missing",
-        "user",
-        "text needs a teacher that brings its tokenizer",
-        "register the teacher as a Hugging Face .zip that holds tokenizer.json",
-        {"pointer": "/teacher"},
-    )
-
-
-def _require_room_for_tokens(
-    student: NetworkToBuild, teacher: Network | None, seen: Input, pointer: str
-) -> None:
-    """The student reads the tokens of the teacher: each needs a row, and each place a position."""
-    if student.architecture != "huggingface" or teacher is None:
-        return
-    for key, needed in (
-        ("vocab_size", teacher.config.get("vocab_size") or 1),
-        ("max_position_embeddings", seen.shape[0]),
-    ):
-        has = student.config.get(key)
-        if has is not None and has < needed:
-            raise Rejected(
-                "student_too_narrow",
-                "user",
-                f"the student's {key} is {has:,}; with this teacher's tokenizer it needs {needed:,}",
-                f"leave {key} out: it is then the teacher's",
-                {"pointer": f"{pointer}/{key}"},
+    def __call__(
+        self,
+        network: Network,
+        trainings: Sequence[Training],
+        who: str,
+        pointer: str,
+        *,
+        total_at: str,
+        batch: int = 1,
+    ) -> _Weighed:
+        with rejected_at(pointer):
+            module = models.build_on_meta(
+                network.architecture, network.config, input=self.seen, num_outputs=network.num_outputs
             )
+        optimizers = [training.optimizer.kind for training in trainings]
+        if trainings:
+            batch = max(_at_once(training) for training in trainings)
+            require_memory(weights_alone(module, optimizers), self.memory_bytes, who, total_at)
+        if self.device == "cpu":
+            module = models.blank(module)
+        footprint, anatomy = self._shown(module, network, optimizers, batch, pointer)
+        if trainings:
+            require_memory(footprint, self.memory_bytes, who, total_at)
+        return _Weighed(footprint, anatomy)
+
+    def _shown(
+        self, module: nn.Module, network: Network, optimizers: Sequence[str], batch: int, pointer: str
+    ) -> tuple[Footprint, Anatomy]:
+        try:
+            return (
+                training_footprint(module, self.seen, batch=batch, optimizers=optimizers),
+                anatomy(module, self.seen),
+            )
+        except RuntimeError as error:
+            raise Rejected(
+                "configuration_invalid",
+                "user",
+                f"'{network.architecture}' as configured does not take {shown(self.seen)}: "
+                f"{str(error).splitlines()[0]}",
+                "change its parameters, or the preprocessing",
+                {"pointer": pointer},
+            ) from error
 
 
-def _shown(input: Input) -> str:
-    return f"{input.kind} of shape ({', '.join(map(str, input.shape))})"
+def _at_once(training: Training) -> int:
+    """Examples that are in the network at the same time."""
+    return training.batch_size // training.accumulate
+
+
+def _pointers_of(document: JobDocument) -> list[str]:
+    if document.teachers is None:
+        return ["/teacher"]
+    return [f"/teachers/{number}/model" for number in range(len(document.teachers))]
+
+
+def _with_projectors(footprint: Footprint, tuition: Tuition) -> Footprint:
+    more = bytes_of_projectors(tuition.course, tuition.student, tuition.teacher)
+    return replace(footprint, training_bytes=footprint.training_bytes + more)
+
+
+def _most_at_once(document: JobDocument, admission: Admission) -> int:
+    """Whatever the job makes trains one after another; beside it are those that it learns from."""
+    student, teachers, assistant = admission.student, admission.teachers, admission.assistant
+    if isinstance(document.teacher, Mutual):
+        return student.training_bytes + teachers[0].training_bytes
+    answering = sum(teacher.size_bytes + teacher.activation_bytes for teacher in teachers)
+    if isinstance(document.teacher, TeacherToTrain | SelfTaught):
+        answering = teachers[0].size_bytes
+    moments = [student.training_bytes + (answering if assistant is None else assistant.size_bytes)]
+    if assistant is not None:
+        moments.append(assistant.training_bytes + answering)
+    if isinstance(document.teacher, TeacherToTrain):
+        moments.append(teachers[0].training_bytes)
+    return max(moments)

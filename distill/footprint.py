@@ -1,18 +1,23 @@
 """How much a network weighs, and how much memory its training needs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from math import prod
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from distill import models
+from distill.config.job import Stage
+from distill.config.losses import LayerTerm
 from distill.config.networks import Input
+from distill.layers.anatomy import Anatomy
+from distill.layers.dry_forward import dry_forward
 
-COPIES_OF_WEIGHTS = {"adamw": 4, "sgd": 3, None: 1}
-"""Weights, gradients and the optimizer's moments; a frozen teacher (None) has the weights alone."""
+COPIES_OF_WEIGHTS = {"adamw": 4, "sgd": 3}
+"""Weights, gradients and the optimizer's moments."""
 RUNTIME_BYTES = 300_000_000
 """What torch itself takes."""
+NUMBER_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -25,42 +30,58 @@ class Footprint:
     training_bytes: int
 
 
-def training_footprint(
-    module: nn.Module, seen: Input, *, batch: int, optimizer: Literal["adamw", "sgd"] | None
-) -> Footprint:
-    """Estimated from one meta forward: every module's output is kept until the backward pass.
+def training_footprint(module: nn.Module, seen: Input, *, batch: int, optimizers: Sequence[str]) -> Footprint:
+    """Estimated from one dry forward: every module's output is kept until the backward pass.
 
-    `seen` is what the first layer sees. The activations of a frozen network are freed at once, so
-    only its largest one counts.
+    `seen` is what the first layer sees; `batch` so many examples are in the network at once.
+    `optimizers` are those that train it, one after another; without any it only answers. The
+    activations of a network that only answers are freed at once, so that its largest one counts.
     """
     outputs = _output_bytes(module, seen)
-    kept = (sum(outputs) if optimizer is not None else 2 * max(outputs, default=0)) * batch
-    size = models.size_bytes(module)
+    kept = (sum(outputs) if optimizers else 2 * max(outputs, default=0)) * batch
+    weights = weights_alone(module, optimizers)
     return Footprint(
-        parameters=models.parameters(module),
-        size_bytes=size,
+        parameters=weights.parameters,
+        size_bytes=weights.size_bytes,
         activation_bytes=kept,
-        training_bytes=COPIES_OF_WEIGHTS[optimizer] * size + kept + RUNTIME_BYTES,
+        training_bytes=weights.training_bytes + kept,
     )
+
+
+def weights_alone(module: nn.Module, optimizers: Sequence[str]) -> Footprint:
+    """What is needed whatever the network is shown; told without a forward pass."""
+    size = models.size_bytes(module)
+    copies = max((COPIES_OF_WEIGHTS[kind] for kind in optimizers), default=1)
+    return Footprint(models.parameters(module), size, 0, copies * size + RUNTIME_BYTES)
+
+
+def bytes_of_projectors(course: Sequence[Stage], student: Anatomy, teacher: Anatomy) -> int:
+    """About what the projectors of the stage with the most of them take: of each pair of layers a
+    matrix between their channels, with its gradients and moments."""
+    return max(
+        sum(
+            _channels(student, pair.student) * _channels(teacher, pair.teacher)
+            for term in stage.losses
+            if isinstance(term, LayerTerm) and term.layers != "auto"
+            for pair in term.layers
+        )
+        * NUMBER_BYTES
+        * COPIES_OF_WEIGHTS[stage.training.optimizer.kind]
+        for stage in course
+    )
+
+
+def _channels(network: Anatomy, layer: str) -> int:
+    shape = network.features[layer]
+    return shape[0] if len(shape) == 3 else shape[-1]
 
 
 def _output_bytes(module: nn.Module, seen: Input) -> list[int]:
     """Bytes of the output of every module that has no parts, for one example."""
-    sizes: list[int] = []
-
-    def record(_: nn.Module, __: Any, output: Any) -> None:
-        if isinstance(output, Tensor):
-            sizes.append(output.numel() * output.element_size())
-
-    leaves = (part for part in module.modules() if next(part.children(), None) is None)
-    handles = [leaf.register_forward_hook(record) for leaf in leaves]
-    was_training = module.training
-    module.eval()
-    try:
-        with torch.no_grad():
-            module(models.example_batch(seen, batch=1, device="meta"))
-    finally:
-        module.train(was_training)
-        for handle in handles:
-            handle.remove()
-    return sizes
+    calls = dry_forward(module, models.example_batch(seen, batch=1, device=models.device_of(module)))
+    parts = dict(module.named_modules())
+    return [
+        prod(call.gave.shape) * NUMBER_BYTES
+        for call in calls
+        if call.gave is not None and not any(parts[call.name].children())
+    ]

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from distill.admission import Admission, admit
+from distill.admission import admit
 from distill.config.events import Planned
 from distill.config.folder import PlanJob
-from distill.config.networks import Network
-from distill.config.teachers import TeacherToTrain
+from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.footprint import Footprint
 from distill.inspect.dataset import Sink
 from distill.schedule import steps_of
@@ -21,32 +20,25 @@ def plan(request: PlanJob, folder: Path, events: Sink) -> None:
     Raises:
         Rejected: the job cannot run; `details["pointer"]` says where in the document.
     """
-    document = request.document
-    admission = admit(document, _first(request.teachers), request.dataset, memory_bytes=request.memory_bytes)
-    memory = _memory(admission, trains_teacher=not request.teachers)
+    admission = admit(
+        request.document,
+        request.teachers,
+        request.dataset,
+        start=request.student,
+        memory_bytes=request.memory_bytes,
+    )
+    memory = admission.memory_bytes
     events.send(
         Planned(
             student=_figures(admission.student),
-            teacher=_figures(admission.teacher),
+            teacher=_together(admission.teachers),
             fits_memory=request.memory_bytes is None or memory <= request.memory_bytes,
             memory_bytes=memory,
-            stages=document.course,
+            stages=admission.course,
             estimate=_estimate(request),
             warnings=_warnings(request),
         )
     )
-
-
-def _first(teachers: list[Network]) -> Network | None:
-    return teachers[0] if teachers else None
-
-
-def _memory(admission: Admission, *, trains_teacher: bool) -> int:
-    """The most that is needed at any time: the teacher trains first, alone; then both are there."""
-    together = admission.student.training_bytes + admission.teacher.size_bytes
-    if trains_teacher:
-        return max(admission.teacher.training_bytes, together)
-    return together + admission.teacher.activation_bytes
 
 
 def _figures(footprint: Footprint) -> dict[str, Any]:
@@ -57,23 +49,42 @@ def _figures(footprint: Footprint) -> dict[str, Any]:
     }
 
 
+def _together(teachers: list[Footprint]) -> dict[str, Any]:
+    """Of several teachers, what all of them are."""
+    figures = [_figures(teacher) for teacher in teachers]
+    return {name: sum(each[name] for each in figures) for name in figures[0]}
+
+
 def _estimate(request: PlanJob) -> dict[str, Any]:
+    """Updates of every run, those of all seeds and all stages together."""
     document, train = request.document, request.dataset.splits["train"]
-    estimate = {"student_updates": steps_of(document.course[0].training, train.examples)}
-    if document.evaluation.control:
-        estimate["control_updates"] = estimate["student_updates"]
+    evaluation = document.evaluation
+    student = sum(steps_of(stage.training, train.examples) for stage in document.course)
+    estimate = {"student_updates": student * evaluation.seeds}
+    if evaluation.control:
+        estimate["control_updates"] = student * evaluation.seeds
+    if "teacher_argmax" in evaluation.controls:
+        estimate["teacher_argmax_updates"] = student * evaluation.seeds
     if isinstance(document.teacher, TeacherToTrain):
         estimate["teacher_updates"] = steps_of(document.teacher.train.training, train.labeled)
+    if isinstance(document.teacher, Mutual):
+        estimate["teacher_updates"] = student * evaluation.seeds
+    if isinstance(document.teacher, SelfTaught):
+        estimate["teacher_updates"] = student * document.teacher.self_distillation.generations
+    if document.via is not None:
+        training = document.via.training or document.course[0].training
+        estimate["assistant_updates"] = steps_of(training, train.examples)
     return {**estimate, "total_updates": sum(estimate.values())}
 
 
 def _warnings(request: PlanJob) -> list[dict[str, str]]:
     test = request.dataset.splits["test"]
-    if test.labeled >= FEW_TEST_EXAMPLES:
+    examples = test.labeled or test.examples
+    if examples >= FEW_TEST_EXAMPLES:
         return []
     return [
         {
             "code": "few_test_examples",
-            "message": f"the test split has {test.labeled} labeled examples: intervals will be wide",
+            "message": f"the test split has {examples} labeled examples: intervals will be wide",
         }
     ]

@@ -139,7 +139,7 @@ def combined(
         return stacked.mean(dim=0)
     if combine == "weighted":
         share = torch.tensor(weights, dtype=stacked.dtype, device=stacked.device) / sum(weights)
-        return torch.tensordot(share, stacked, dims=1)
+        return (stacked * share.view(-1, *[1] * (stacked.dim() - 1))).sum(dim=0)
     surest = _confidence(stacked, target).argmax(dim=0)
     return stacked.take_along_dim(surest[None, ..., None], dim=0).squeeze(0)
 

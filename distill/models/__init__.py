@@ -88,6 +88,20 @@ def build_on_meta(architecture: str, config: dict[str, Any], *, input: Input, nu
         return build(architecture, config, input=input, num_outputs=num_outputs)
 
 
+def blank(module: nn.Module) -> nn.Module:
+    """The network of a meta module on the CPU, its weights all zero: to see shapes by a real forward.
+
+    On the CPU that is a matter of milliseconds; on the meta device torch first loads a second's worth
+    of itself.
+    """
+    for part in module.modules():
+        for name, parameter in list(part.named_parameters(recurse=False)):
+            setattr(part, name, nn.Parameter(torch.zeros(parameter.shape, dtype=parameter.dtype)))
+        for name, buffer in list(part.named_buffers(recurse=False)):
+            setattr(part, name, torch.zeros(buffer.shape, dtype=buffer.dtype))
+    return module
+
+
 def load_network(network: Network, folder: Path) -> nn.Module:
     """The network in `folder`, in eval mode.
 
@@ -97,10 +111,15 @@ def load_network(network: Network, folder: Path) -> nn.Module:
     seen = view(network.input, network.preprocessing)
     with torch.random.fork_rng(devices=[]):
         module = build(network.architecture, network.config, input=seen, num_outputs=network.num_outputs)
-    module.load_state_dict(load_file(folder / weights_name(network)), strict=True)
+    module.load_state_dict(load_weights(network, folder), strict=True)
     if network.scale is not None:
         module.register_forward_hook(InUnits(network.scale))
     return module.eval()
+
+
+def load_weights(network: Network, folder: Path) -> dict[str, Tensor]:
+    """The weights in `folder`, read from disk."""
+    return load_file(folder / weights_name(network))
 
 
 def weights_name(network: Network) -> str:
@@ -127,9 +146,14 @@ def example_batch(input: Input, *, batch: int, device: str) -> Tensor | dict[str
     return {"input_ids": torch.zeros(shape, dtype=torch.int64, device=device)}
 
 
+def device_of(module: nn.Module) -> str:
+    """Where its weights are."""
+    return str(next(module.parameters()).device)
+
+
 def layers(module: nn.Module, input: Input) -> list[Layer]:
     """Every module that computes, in the order of one dry forward, with its output's shape."""
-    calls = dry_forward(module, example_batch(input, batch=1, device="meta"))
+    calls = dry_forward(module, example_batch(input, batch=1, device=device_of(module)))
     return [
         Layer(name=call.name, shape=None if call.gave is None else list(call.gave.shape[1:]), kind=call.kind)
         for call in calls

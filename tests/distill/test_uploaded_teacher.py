@@ -16,7 +16,7 @@ from distill.data.opened import open_split
 from distill.models import load_network
 from distill.preprocess import Preprocessor
 from distill.rejection import Rejected
-from distill.train import FrozenTeacher
+from distill.teachers import FrozenTeacher
 from distill.trial import try_teacher
 from tests.distill.conftest import Inspected
 from tests.distill.folders import of_kind, run, stage

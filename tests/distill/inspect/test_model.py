@@ -67,7 +67,7 @@ def test_own_names_are_mapped_by_regular_expressions_in_order(tmp_path: Path) ->
 def test_parameters_are_inferred_from_shapes_where_nobody_gave_them(tmp_path: Path) -> None:
     request = {**CNN, "config": None}
     answer = inspected(tmp_path, partial(save_file, cnn(6).state_dict()), **request)
-    assert answer.network.config == {"depth": 6, "width": 4, "dropout": 0.0}
+    assert answer.network.config == {"depth": 6, "width": 4, "dropout": 0.0, "stages": None}
     assert answer.report["inferred"]["config"] == answer.network.config
 
 
@@ -156,7 +156,7 @@ def test_at_most_fifty_keys_of_each_kind_are_listed_and_all_are_counted(tmp_path
 @pytest.mark.parametrize(
     ("architecture", "config", "seen"),
     [
-        ("cnn", {"depth": 6, "width": 4, "dropout": 0.0}, DIGIT),
+        ("cnn", {"depth": 6, "width": 4, "dropout": 0.0, "stages": None}, DIGIT),
         ("mlp", {"depth": 10, "width": 9, "dropout": 0.0}, DIGIT),
         ("resnet", {"block": "bottleneck", "layers": [1, 2], "width": 8, "stem": "cifar"}, DIGIT),
     ],
