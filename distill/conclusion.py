@@ -4,19 +4,25 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from distill import models
 from distill.attempt import Attempt
 from distill.batches import View
 from distill.config.events import ArtifactWritten, Finished
-from distill.config.networks import Layer
+from distill.config.networks import Layer, Scale
 from distill.data.canonical import file_sha256
 from distill.data.opened import open_split
 from distill.environment import environment
-from distill.evaluate.measure import NetworkFile, measure
-from distill.evaluate.result import comparison, failed_export, updates_to_control, verified_export
+from distill.evaluate.exported import failed_export, verified_export
+from distill.evaluate.measure import measure
+from distill.evaluate.result import Evaluated, comparison, updates_to_control
+from distill.evaluate.seeds import seeds_of
+from distill.evaluate.written import write_runs
 from distill.export.predictions import write_predictions
-from distill.export.student import write_network, write_student_folder
-from distill.export.verify import RefusedToRun, logits_outside
+from distill.export.student import write_student_folder
+from distill.export.verify import RefusedToRun, outputs_outside
 from distill.opening import Opened
 from distill.preprocess import view
 from distill.report import report
@@ -30,8 +36,10 @@ MEDIA_TYPES = {
 }
 MAY_HAVE_SEEN_TEST = (
     "the teacher was trained elsewhere and may have seen the test examples; "
-    "its own accuracy, retention and gap_closed may flatter it"
+    "its own figures, retention and gap_closed may flatter it"
 )
+BETWEEN = ("assistant", "generation")
+"""How the names of runs begin whose networks stand between teacher and student."""
 
 
 class Conclusion:
@@ -43,27 +51,54 @@ class Conclusion:
         self._folder = folder
         self._out = folder / "out"
         self._artifacts: list[ArtifactWritten] = []
-        self._student = opened.student
+        self._student = opened.student_network
         self._environment = environment(opened.device)
 
     def evaluate(self) -> None:
         """Write every network, then open test for the first time and measure the files."""
         opened, attempt = self._opened, self._attempt
+        document, dataset, main_figure = opened.document, opened.dataset, opened.science.main_figure
         if opened.uploaded_teacher is not None:
             attempt.warn("teacher_may_have_seen_test", MAY_HAVE_SEEN_TEST)
-        files = self._write_networks()
-        dataset = opened.dataset
+        seeds = seeds_of(
+            attempt.finished,
+            attempt.history,
+            first=document.seed,
+            count=document.evaluation.seeds,
+            main_figure=main_figure,
+        )
+        candidates = write_runs(opened, attempt, self._folder, seeds)
+        (student_file,) = candidates["student"].files
+        self._student = student_file.network
         self._test = open_split(self._folder / "in" / "dataset", dataset.splits["test"], dataset)
-        self._measured = measure(
-            files,
-            View.of(self._test, opened.preprocessor, opened.device),
+        view = View.of(self._test, opened.preprocessor, opened.device)
+        if view.unseen_words:
+            attempt.warn("words_not_seen", _words_not_seen(view.unseen_words))
+        self._rows, self._measured = measure(
+            candidates,
+            view,
+            science=opened.science,
             names=dataset.labels,
-            latency=opened.document.evaluation.latency,
+            latency=document.evaluation.latency,
             heed=attempt.heed,
         )
-        seed = opened.document.seed
-        self._result = comparison(self._measured, self._test.labels, seed=seed) | {
-            "updates_to_control": updates_to_control(attempt.history, attempt.finished.get("control")),
+        evaluated = Evaluated(
+            task=document.task,
+            measured=self._measured,
+            rows=self._rows,
+            source_rows=self._test.rows,
+            train_labels=_in_units(opened.everything, opened.scale),
+            seeds=seeds,
+            between=[run for run in attempt.finished if run.startswith(BETWEEN)],
+        )
+        (shipped,) = (each for each in seeds if each.ships)
+        self._result = comparison(evaluated, seed=document.seed) | {
+            "updates_to_control": updates_to_control(
+                attempt.history,
+                shipped.run("student"),
+                attempt.finished.get(shipped.run("control")),
+                main_figure,
+            ),
             "updates": {run: trained.steps for run, trained in attempt.finished.items()},
             "chosen_updates": {run: trained.chosen_step for run, trained in attempt.finished.items()},
             "labels": self._labels(),
@@ -73,26 +108,25 @@ class Conclusion:
     def export(self) -> None:
         """Put beside the weights what makes them usable, and write predictions and figures."""
         opened, attempt, out = self._opened, self._attempt, self._out
-        tokenizer = self._folder / "in" / "teachers" / "0" / "tokenizer.json"
-        is_text = opened.dataset.input.kind == "text"
-        if is_text:
+        tokenizer = opened.tokenizer
+        if tokenizer is not None:
             files = {**self._student.files, "tokenizer.json": file_sha256(tokenizer)}
             self._student = self._student.model_copy(update={"files": files})
         write_student_folder(
             out / "student",
             document=opened.document,
             network=self._student,
-            tokenizer=tokenizer if is_text else None,
+            tokenizer=tokenizer,
         )
         self._keep("student", "safetensors", "student/student.safetensors")
         self._keep("student", "config", "student/config.json")
         self._keep("student", "python", "student/load.py")
-        if is_text:
+        if tokenizer is not None:
             self._keep("student", "json", "student/tokenizer.json")
         if opened.uploaded_teacher is None:
             self._keep("teacher", "safetensors", "teacher/teacher.safetensors")
-        logits = {run: entry.logits for run, entry in self._measured.items()}
-        write_predictions(out / "predictions.parquet", self._test, logits)
+        outputs = {name: entry.outputs for name, entry in self._measured.items()}
+        write_predictions(out / "predictions.parquet", self._test, self._rows, outputs)
         self._keep("predictions", "parquet", "predictions.parquet")
         attempt.history.write(out / "metrics.parquet")
         self._keep("metrics", "parquet", "metrics.parquet")
@@ -101,19 +135,13 @@ class Conclusion:
         """Run the student as its user would, compare, and write the report."""
         opened, student = self._opened, self._measured["student"]
         try:
-            outside = logits_outside(
+            outside = outputs_outside(
                 self._out / "student",
                 self._folder / "in" / "dataset" / opened.dataset.splits["test"].file,
-                classes=len(opened.dataset.labels),
+                like=student.outputs,
                 heed=self._attempt.heed,
             )
-            entry = verified_export(
-                outside,
-                student,
-                self._test.labels,
-                self._student,
-                seed=opened.document.seed,
-            )
+            entry = verified_export(outside, student, self._rows, self._student, seed=opened.document.seed)
         except RefusedToRun as error:
             entry = failed_export(f"load.py did not run: {error}", student, self._student)
         self._result["exports"] = {"safetensors": entry}
@@ -122,9 +150,10 @@ class Conclusion:
         ]
         content = report(
             opened.document,
+            opened.course,
             self._result,
             self._attempt.history,
-            teacher_logits=self._measured["teacher"].logits,
+            teacher_outputs=self._measured["teacher"].outputs,
             labels=opened.dataset.labels,
             environment=self._environment,
         )
@@ -152,28 +181,12 @@ class Conclusion:
         )
         return models.layers(module, seen)
 
-    def _write_networks(self) -> dict[str, NetworkFile]:
-        opened, finished = self._opened, self._attempt.finished
-        files = {}
-        if opened.uploaded_teacher is not None:
-            teacher_folder = self._folder / "in" / "teachers" / "0"
-            files["teacher"] = NetworkFile(
-                opened.teacher, teacher_folder, labels_used=None, order=opened.teacher_order
-            )
-        for run, trained in finished.items():
-            path = self._out / run / f"{run}.safetensors"
-            record = opened.teacher if run == "teacher" else opened.student
-            record = write_network(path, trained.weights, record)
-            used = len(opened.everything.labeled_rows()) if run == "teacher" else len(opened.labeled_rows)
-            files[run] = NetworkFile(record, path.parent, labels_used=used)
-        self._student = files["student"].network
-        return files
-
     def _labels(self) -> dict[str, Any]:
         """How many labels student and control saw, and which where these were not all."""
         opened = self._opened
-        there = len(opened.everything.labeled_rows())
-        seen = len(opened.labeled_rows)
+        known = opened.science.target != "embedding"
+        there = len(opened.everything.labeled_rows()) if known else 0
+        seen = len(opened.labeled_rows) if known else 0
         return {
             "seen": seen,
             "available": there,
@@ -195,3 +208,16 @@ class Conclusion:
                 bytes=file.stat().st_size,
             )
         )
+
+
+def _in_units(train: View, scale: Scale | None) -> Tensor:
+    """The labels of the labeled examples of train as the dataset has them."""
+    labels = train.labels[train.labeled_rows()]
+    return labels if scale is None else labels * torch.tensor(scale.std) + torch.tensor(scale.mean)
+
+
+def _words_not_seen(words: int) -> str:
+    return (
+        f"{words} tagged words of test are beyond the tokens that the networks see, and are not judged; "
+        "raise preprocessing.max_length of the teacher to see them"
+    )

@@ -1,12 +1,14 @@
 """`report.json`: what was asked, what came out, and the data of its pictures."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill.config.job import JobDocument
+from distill.config.job import JobDocument, Stage
+from distill.config.tasks import TASKS
 from distill.history import History
 
 POINTS_OF_A_CURVE = 200
@@ -15,38 +17,45 @@ TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 def report(
     document: JobDocument,
+    course: Sequence[Stage],
     result: dict[str, Any],
     history: History,
     *,
-    teacher_logits: Tensor,
+    teacher_outputs: Tensor,
     labels: list[str],
     environment: dict[str, Any],
 ) -> dict[str, Any]:
-    """Everything that the renderings of a report show. `result` is the contract's."""
+    """Everything that the renderings of a report show. `result` is the contract's; `course` are the
+    stages as they ran, every layer named."""
+    has_classes = TASKS[document.task].target == "class"
     return {
         "version": 1,
         "asked": document.model_dump(mode="json"),
+        "stages": [stage.model_dump(mode="json") for stage in course],
         "result": result,
         "table": table(result),
         "curves": [
             {"run": run, "name": name, "points": thinned(history.curve(run, name))}
             for run, name in history.names()
         ],
-        "temperature": temperature_picture(teacher_logits, labels),
+        "temperature": temperature_picture(teacher_outputs, labels) if has_classes else None,
         "environment": environment,
     }
 
 
 def table(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a figure, one column a network."""
-    figures = (
-        "accuracy", "balanced_accuracy", "macro_f1", "loss", "ece",
-        "parameters", "size_bytes", "macs", "labels_used",
-    )  # fmt: skip
-    runs = [run for run in ("teacher", "student", "control") if result[run] is not None]
-    rows = [{"figure": figure, **{run: result[run][figure] for run in runs}} for figure in figures]
+    """One row a figure, those of the task first, and one column a network."""
+    columns = {
+        **{run: result[run] for run in ("teacher", "student", "control") if result[run] is not None},
+        **{f"control.{name}": figures for name, figures in result["controls"].items()},
+    }
+    rows = [
+        {"figure": figure, **{run: figures[figure] for run, figures in columns.items()}}
+        for figure, value in result["student"].items()
+        if isinstance(value, int | float | None)
+    ]
     for quantile in ("p50", "p95"):
-        times = {run: result[run]["latency_ms"][quantile] for run in runs}
+        times = {run: (figures["latency_ms"] or {}).get(quantile) for run, figures in columns.items()}
         rows.append({"figure": f"latency_ms.{quantile}", **times})
     return rows
 

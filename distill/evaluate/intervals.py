@@ -1,74 +1,157 @@
-"""Intervals by paired bootstrap over test examples, and what they say about the distillation.
+"""Intervals by paired bootstrap over test examples, and over seeds where there are enough of them.
 
-Whether each network is right on an example is one of eight outcomes, so that resampling examples
-is drawing from a multinomial over eight cells: exact, and as quick for a million examples as for ten.
+Examples on which all networks score alike are one *outcome*: resampling examples is drawing how often
+each outcome occurs. Of classes there are a handful of outcomes, so that this is exact, and as quick for
+a million examples as for ten.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.tasks.science import Scores
+
 DRAWS = 10_000
+DRAWS_AT_ONCE = 500
 CONFIDENCE = 0.95
-Accuracies = NDArray[np.float64]
+SEEDS_TO_RESAMPLE = 3
+MOST_OUTCOMES = 4096
+"""More of them are put together in so many groups by chance: a sum over groups of independent examples
+varies as the sum over examples does, and of 4096 groups the width of an interval is known to 1%."""
+Figures = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """The scores of all networks that are compared, on the same examples.
+
+    One entry a seed, of a teacher that is the same for all seeds one alone; a control that was not
+    trained is None. `argmax` is the control that learned the teacher's top class.
+    """
+
+    teachers: Sequence[Scores]
+    students: Sequence[Scores]
+    controls: Sequence[Scores] | None = None
+    argmax: Sequence[Scores] | None = None
 
 
 @dataclass(frozen=True)
 class Resampled:
-    """Accuracies of teacher, student and control: as measured, and in each of the resamples."""
+    """Main figures, of students and controls the mean over seeds. Entry 0 is as measured, the others
+    are of the resamples; all have the same length."""
 
-    teacher: Accuracies
-    student: Accuracies
-    control: Accuracies | None
-    """Entry 0 is as measured."""
+    teacher: Figures
+    student: Figures
+    control: Figures | None
+    argmax: Figures | None
 
 
-def resample(
-    teacher_right: NDArray[np.bool_],
-    student_right: NDArray[np.bool_],
-    control_right: NDArray[np.bool_] | None,
-    *,
-    seed: int,
-) -> Resampled:
-    """Resample examples, each with all three networks' answers on it. Arguments are bool (n,)."""
-    third = np.zeros_like(student_right) if control_right is None else control_right
-    cells = teacher_right * 4 + student_right * 2 + third * 1
-    examples = len(cells)
-    observed = np.bincount(cells, minlength=8)
-    drawn = np.random.default_rng(seed).multinomial(examples, observed / examples, size=DRAWS)
-    counts = np.vstack([observed, drawn])
-    teacher, student, control = (
-        counts[:, [cell for cell in range(8) if cell & bit]].sum(axis=1) / examples for bit in (4, 2, 1)
+def resample(rivals: Rivals, *, seed: int) -> Resampled:
+    """Resample seeds, where there are at least three, then examples.
+
+    Every network is asked about the same examples in one draw, and a student goes with the control of
+    its own seed, so that differences stay paired.
+    """
+    random = np.random.default_rng(seed)
+    kinds = [rivals.teachers, rivals.students, rivals.controls or (), rivals.argmax or ()]
+    figures = _resampled_examples([scores for kind in kinds for scores in kind], random)
+    seeds = _resampled_seeds(len(rivals.students), random)
+    means, start = [], 0
+    for kind in kinds:
+        mine = figures[:, start : start + len(kind)]
+        means.append(_mean_over(mine, seeds) if kind else None)
+        start += len(kind)
+    teacher, student, control, argmax = means
+    assert teacher is not None
+    assert student is not None
+    return Resampled(teacher, student, control, argmax)
+
+
+def _mean_over(figures: Figures, seeds: NDArray[np.int64]) -> Figures:
+    """The mean of those seeds that each draw took; of a network that all seeds share, its own figure."""
+    if figures.shape[1] == 1:
+        return figures[:, 0]
+    mean: Figures = np.take_along_axis(figures, seeds, axis=1).mean(axis=1)
+    return mean
+
+
+def _resampled_examples(everyone: Sequence[Scores], random: np.random.Generator) -> Figures:
+    """The main figure of each network, (1 + draws, networks); row 0 as measured."""
+    values, counts = _outcomes(
+        np.stack([column for scores in everyone for column in (scores.value, scores.weight)], axis=1), random
     )
-    return Resampled(teacher, student, None if control_right is None else control)
+    figures = [_ratios(counts[None, :], values)]
+    share = counts / counts.sum()
+    for start in range(0, DRAWS, DRAWS_AT_ONCE):
+        size = min(DRAWS_AT_ONCE, DRAWS - start)
+        figures.append(_ratios(random.multinomial(counts.sum(), share, size=size), values))
+    return np.concatenate(figures)
 
 
-def interval(values: Accuracies) -> dict[str, float]:
+def _ratios(counts: NDArray[np.int64], values: Figures) -> Figures:
+    sums = counts.astype(np.float64) @ values
+    return sums[:, 0::2] / sums[:, 1::2]
+
+
+def _outcomes(columns: Figures, random: np.random.Generator) -> tuple[Figures, NDArray[np.int64]]:
+    """The distinct rows of `columns` (examples, 2 * networks), and how often each occurs."""
+    outcome = np.zeros(len(columns), dtype=np.int64)
+    for column in columns.T:
+        _, place = np.unique(column, return_inverse=True)
+        _, first, outcome, counts = np.unique(
+            outcome * len(columns) + place, return_index=True, return_inverse=True, return_counts=True
+        )
+    if len(first) <= MOST_OUTCOMES:
+        return columns[first], counts
+    groups = random.permutation(len(columns)) % MOST_OUTCOMES
+    sums = np.stack([np.bincount(groups, weights=column) for column in columns.T], axis=1).astype(np.float64)
+    return sums, np.ones(MOST_OUTCOMES, dtype=np.int64)
+
+
+def _resampled_seeds(seeds: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Which seeds each draw takes, (1 + draws, seeds); row 0 takes each once."""
+    each = np.arange(seeds)[None, :]
+    if seeds < SEEDS_TO_RESAMPLE:
+        return np.repeat(each, DRAWS + 1, axis=0)
+    return np.concatenate([each, random.integers(0, seeds, size=(DRAWS, seeds))])
+
+
+def intervals_note(seeds: int) -> str:
+    """What the intervals of a job of so many seeds are about, for its reader."""
+    said = "95% intervals by paired bootstrap over test examples"
+    if seeds == 1:
+        return f"{said}, of this run alone: another seed was not tried"
+    if seeds < SEEDS_TO_RESAMPLE:
+        return f"{said}, of the mean of {seeds} seeds: too few to say how far seeds differ"
+    return f"95% intervals by paired bootstrap over {seeds} seeds, then over test examples"
+
+
+def interval(values: Figures) -> dict[str, float]:
     """`{value, low, high}`: entry 0, and the percentile interval of the rest, less what is no number."""
     tail = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(values[1:], [tail, 1 - tail])
     return {"value": float(values[0]), "low": float(low), "high": float(high)}
 
 
-def comparisons(sample: Resampled) -> dict[str, Any]:
-    """`retention`, `gain`, `gap_closed` and the verdict `distillation`."""
+def comparisons(sample: Resampled, *, no_control: str) -> dict[str, Any]:
+    """`retention`, `gain`, `gap_closed`, the verdict `distillation`, and `gain_over_teacher_argmax`.
+
+    `no_control` says why there is no control, where there is none.
+    """
     if sample.control is None:
-        reason = "the control was switched off"
-        return {
-            "retention": _retention(sample),
-            "gain": _nothing(reason),
-            "gap_closed": _nothing(reason),
-            "distillation": "not_measured",
-        }
-    gain = interval(sample.student - sample.control)
-    return {
-        "retention": _retention(sample),
-        "gain": gain,
-        "gap_closed": _gap_closed(sample, sample.control),
-        "distillation": verdict(gain),
-    }
+        found: dict[str, Any] = {"gain": nothing(no_control), "gap_closed": nothing(no_control)}
+        found["distillation"] = "not_measured"
+    else:
+        gain = interval(sample.student - sample.control)
+        found = {"gain": gain, "gap_closed": _gap_closed(sample, sample.control)}
+        found["distillation"] = verdict(gain)
+    over_argmax = nothing("the control teacher_argmax was not asked for")
+    if sample.argmax is not None:
+        over_argmax = interval(sample.student - sample.argmax)
+    return {"retention": _retention(sample), **found, "gain_over_teacher_argmax": over_argmax}
 
 
 def verdict(gain: dict[str, float]) -> str:
@@ -78,18 +161,19 @@ def verdict(gain: dict[str, float]) -> str:
     return "hurt" if gain["high"] < 0 else "no_difference"
 
 
+def nothing(reason: str) -> dict[str, Any]:
+    """A figure that there is not, and why."""
+    return {"value": None, "low": None, "high": None, "reason": reason}
+
+
 def _retention(sample: Resampled) -> dict[str, Any]:
-    if (sample.teacher == 0).any():
-        return _nothing("the teacher is right on so few test examples that a share of it is noise")
+    if (sample.teacher <= 0).any():
+        return nothing("the teacher's own figure is so near to zero on test that a share of it is noise")
     return interval(sample.student / sample.teacher)
 
 
-def _gap_closed(sample: Resampled, control: Accuracies) -> dict[str, Any]:
+def _gap_closed(sample: Resampled, control: Figures) -> dict[str, Any]:
     gap = sample.teacher - control
     if interval(gap)["low"] <= 0:
-        return _nothing("the teacher is not clearly better than the control: there is no gap to close")
+        return nothing("the teacher is not clearly better than the control: there is no gap to close")
     return interval((sample.student - control) / np.where(gap > 0, gap, np.nan))
-
-
-def _nothing(reason: str) -> dict[str, Any]:
-    return {"value": None, "low": None, "high": None, "reason": reason}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,74 +13,130 @@ from distill.batches import View
 from distill.config.job import Latency
 from distill.config.networks import Network
 from distill.evaluate.cost import latencies, macs
-from distill.evaluate.figures import figures
-from distill.models import load_network, parameters, weights_name
+from distill.losses.terms import Answer
+from distill.models import parameters, weights_name
 from distill.preprocess import Inputs
 from distill.rejection import Rejected
+from distill.tasks.science import Science, Scores
 
 CHUNK = 256
+TIMED = ("teacher", "student", "control")
+"""The candidates whose latency is measured."""
 
 
 @dataclass(frozen=True)
 class NetworkFile:
-    """A network on disk, and how its outputs stand to the dataset's labels."""
+    """The weights of one network on disk."""
 
     network: Network
     folder: Path
+
+    @property
+    def name(self) -> str:
+        return weights_name(self.network)
+
+    @property
+    def sha256(self) -> str:
+        return self.network.files[self.name]
+
+    @property
+    def size_bytes(self) -> int:
+        return (self.folder / self.name).stat().st_size
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is measured under one name: a network on disk, or a panel of several that answer as one."""
+
+    files: tuple[NetworkFile, ...]
+    load: Callable[[], nn.Module]
+    """Reads the files afresh. The outputs are in the order and in the units of the dataset's labels."""
     labels_used: int | None
     """Labels that it was trained on; None where nobody told."""
-    order: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is judged: the rows of the test split, and those of them that have a label."""
+
+    science: Science
+    names: list[str]
+    """Of the outputs."""
+    labels: Tensor
+    examples: Tensor
+    """int64 (N,): of which example each row is."""
+
+    @cached_property
+    def labeled(self) -> Tensor:
+        """bool (N,)."""
+        return self.science.labeled(self.labels)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Logits (n, classes) of one network on test, in the order of the dataset's labels, and its figures."""
+    """What one candidate answers on test, float32 (N, outputs), one for each row, and its figures."""
 
-    logits: Tensor
+    outputs: Tensor
     figures: dict[str, Any]
+    scores: Scores
+    """Of the labeled rows, one for each example that has any."""
 
 
 def measure(
-    files: Mapping[str, NetworkFile],
+    candidates: Mapping[str, Candidate],
     view: View,
     *,
+    science: Science,
     names: list[str],
     latency: Latency,
     heed: Callable[[], None],
-) -> dict[str, Measured]:
-    """Load each file afresh and measure it: what it answers, what it costs.
+) -> tuple[Rows, dict[str, Measured]]:
+    """Load the files of each candidate afresh and measure it: what it answers, what it costs.
+
+    Where the target is the teacher's own embedding, what the candidate `teacher` answers is the label.
 
     Raises:
         Rejected: `outputs_not_finite`.
     """
-    modules = {run: load_network(file.network, file.folder) for run, file in files.items()}
+    modules = {run: candidates[run].load() for run in TIMED if run in candidates}
     times = latencies(modules, _first(view, latency.batch_size), latency)
     one = _first(view, 1)
-    labeled = view.labeled_rows()
-    result = {}
-    for run, file in files.items():
-        module, weights = modules[run], weights_name(file.network)
-        cost = {
-            "parameters": parameters(module),
-            "size_bytes": (file.folder / weights).stat().st_size,
-            "macs": macs(module, one),
-            "latency_ms": times[run],
-            "labels_used": file.labels_used,
-            "file": weights,
-            "sha256": file.network.files[weights],
-        }
-        logits = logits_on(module.to(view.device), view, heed)
-        if not bool(torch.isfinite(logits).all()):
+    costs, answers = {}, {}
+    for run, candidate in candidates.items():
+        module = modules.pop(run) if run in modules else candidate.load()
+        costs[run] = _cost(candidate, module, one) | {"latency_ms": times.get(run)}
+        answers[run] = answers_on(module.to(view.device), view, science, heed)
+        if not bool(torch.isfinite(answers[run].outputs).all()):
             raise Rejected(
                 "outputs_not_finite",
                 "user",
                 f"the {run} answers some test examples with NaN or infinity",
                 "lower the learning rate; of an uploaded teacher, check the preprocessing",
             )
-        if file.order is not None:
-            logits = logits[:, file.order]
-        result[run] = Measured(logits, figures(logits[labeled], view.labels[labeled], names) | cost)
-    return result
+    teacher = answers["teacher"]
+    labels = teacher.outputs if science.target == "embedding" else teacher.labels
+    rows = Rows(science, names, labels, teacher.examples)
+    return rows, {run: _judged(answers[run].outputs, rows, costs[run]) for run in candidates}
+
+
+def _judged(outputs: Tensor, rows: Rows, cost: dict[str, Any]) -> Measured:
+    judged = (outputs[rows.labeled], rows.labels[rows.labeled], rows.examples[rows.labeled])
+    science = rows.science
+    return Measured(outputs, science.figures(*judged, rows.names) | cost, science.scores(*judged))
+
+
+def _cost(candidate: Candidate, module: nn.Module, one: Inputs) -> dict[str, Any]:
+    """Of a panel the sum of all, and its files by name."""
+    files = candidate.files
+    cost: dict[str, Any] = {
+        "parameters": parameters(module),
+        "size_bytes": sum(file.size_bytes for file in files),
+        "macs": macs(module, one),
+        "labels_used": candidate.labels_used,
+    }
+    if len(files) == 1:
+        return cost | {"file": files[0].name, "sha256": files[0].sha256}
+    return cost | {"files": [{"file": file.name, "sha256": file.sha256} for file in files]}
 
 
 def _first(view: View, count: int) -> Inputs:
@@ -90,13 +147,30 @@ def _first(view: View, count: int) -> Inputs:
     return {name: tensor.cpu() for name, tensor in inputs.items()}
 
 
-def logits_on(module: nn.Module, view: View, heed: Callable[[], None]) -> Tensor:
-    """Logits float32 (n, classes) of every example, on the CPU."""
+@dataclass(frozen=True)
+class Answers:
+    """Of every row of a split, on the CPU: outputs float32 (N, outputs), its label and its example."""
+
+    outputs: Tensor
+    labels: Tensor
+    examples: Tensor
+
+
+def answers_on(module: nn.Module, view: View, science: Science, heed: Callable[[], None]) -> Answers:
+    """What `module` answers on each example of `view`, in order."""
     chunks = []
-    rows = torch.arange(len(view))
+    everything = torch.arange(len(view))
     for start in range(0, len(view), CHUNK):
         heed()
-        inputs, _ = view.batch(rows[start : start + CHUNK])
+        examples = everything[start : start + CHUNK]
+        inputs, labels = view.batch(examples)
         with torch.inference_mode():
-            chunks.append(module(inputs).float().cpu())
-    return torch.cat(chunks).clone()
+            answer = module(inputs)
+            outputs = answer.outputs if isinstance(answer, Answer) else answer
+            rows = (
+                science.rows(outputs.float(), inputs),
+                science.row_labels(labels, inputs),
+                science.row_examples(examples, inputs),
+            )
+            chunks.append(tuple(part.cpu() for part in rows))
+    return Answers(*(torch.cat(parts).clone() for parts in zip(*chunks, strict=True)))

@@ -1,107 +1,111 @@
 """The `result` of a job, as the contract words it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.attempt import Trained
-from distill.config.networks import Network
-from distill.evaluate.figures import agreement, kl_divergence, majority_baseline
-from distill.evaluate.intervals import comparisons, interval, resample
-from distill.evaluate.measure import Measured
+from distill.config.tasks import Task
+from distill.evaluate.flips import flips
+from distill.evaluate.intervals import Rivals, comparisons, intervals_note, resample
+from distill.evaluate.measure import Measured, Rows
+from distill.evaluate.seeds import SeedOfJob
 from distill.history import History
+from distill.study import Trained
+from distill.tasks.science import Scores
 
-INTERVALS_NOTE = (
-    "95% intervals by paired bootstrap over test examples, of this run alone: another seed was not tried"
-)
-SAME_ENOUGH = 0.999
-"""The least share of examples on which a written student must name the measured student's class."""
+SWITCHED_OFF = "the control was switched off"
+NO_LABELS = "there are no labels that a control could learn from without the teacher"
 
 
-def comparison(measured: Mapping[str, Measured], labels_N: Tensor, *, seed: int) -> dict[str, Any]:
-    """The figures of teacher, student and control, and what they say side by side.
+@dataclass(frozen=True)
+class Evaluated:
+    """Everything that was measured on test."""
 
-    `labels_N` are int64, -1 where unlabeled: such examples count nowhere.
-    """
+    task: Task
+    measured: Mapping[str, Measured]
+    """By their names in the result."""
+    rows: Rows
+    source_rows: Tensor
+    """int64 (n,): the examples as the source numbers them."""
+    train_labels: Tensor
+    """Of the labeled rows of train, in the units of the dataset."""
+    seeds: Sequence[SeedOfJob]
+    between: Sequence[str]
+    """Runs that stood between teacher and student: assistants and generations."""
+
+
+def comparison(found: Evaluated, *, seed: int) -> dict[str, Any]:
+    """The figures of teacher, student and controls, and what they say side by side."""
+    rows, measured, science = found.rows, found.measured, found.rows.science
     teacher, student, control = (measured.get(run) for run in ("teacher", "student", "control"))
     assert teacher is not None
     assert student is not None
-    labeled = labels_N >= 0
-    right = {run: _right(entry.logits, labels_N) for run, entry in measured.items()}
-    sample = resample(right["teacher"], right["student"], right.get("control"), seed=seed)
+    argmax = measured.get("control.teacher_argmax")
+    rivals = Rivals(
+        _of_seeds(found, "teacher") or [teacher.scores],
+        _of_seeds(found, "student") or [student.scores],
+        _of_seeds(found, "control"),
+        _of_seeds(found, "control.teacher_argmax"),
+    )
+    no_control = NO_LABELS if science.target == "embedding" else SWITCHED_OFF
+    judged = (student.outputs[rows.labeled], teacher.outputs[rows.labeled])
     return {
+        "task": found.task,
+        "main_figure": science.main_figure,
         "teacher": teacher.figures,
         "student": student.figures,
         "control": control and control.figures,
-        "majority_baseline": majority_baseline(labels_N[labeled]),
-        "agreement": agreement(student.logits[labeled], teacher.logits[labeled]),
-        "kl_divergence": kl_divergence(student.logits[labeled], teacher.logits[labeled]),
-        **comparisons(sample),
-        "intervals_note": INTERVALS_NOTE,
+        "controls": {"teacher_argmax": argmax.figures} if argmax else {},
+        "between": {run: measured[run].figures for run in found.between},
+        **science.baseline(rows.labels[rows.labeled], found.train_labels),
+        "agreement": agreement(*judged, rows),
+        "kl_divergence": science.kl_divergence(*judged),
+        "flips": flips(student.outputs, teacher.outputs, rows, found.source_rows),
+        **comparisons(resample(rivals, seed=seed), no_control=no_control),
+        "intervals_note": intervals_note(len(found.seeds)),
+        "seeds": [_of_seed(found, each) for each in found.seeds],
         "compression": _compression(teacher.figures, student.figures),
     }
 
 
-def updates_to_control(history: History, control: Trained | None) -> int | None:
-    """Updates after which the student's validation accuracy had reached the control's last one."""
+def agreement(one: Tensor, other: Tensor, rows: Rows) -> float | None:
+    """The share of rows on which both name the same; None where the target is no choice among names."""
+    if rows.science.choices(one) is None:
+        return None
+    return rows.science.alike(one, other).double().mean().item()
+
+
+def updates_to_control(
+    history: History, student: str, control: Trained | None, main_figure: str
+) -> int | None:
+    """Updates after which the run `student` had reached the control's last validation figure."""
     if control is None:
         return None
-    curve = history.curve("student", "validation.accuracy")
-    return next((step for step, accuracy in curve if accuracy >= control.validation_accuracy), None)
+    curve = history.curve(student, f"validation.{main_figure}")
+    return next((step for step, figure in curve if figure >= control.validation), None)
 
 
-def verified_export(
-    outside_NC: Tensor, student: Measured, labels_N: Tensor, network: Network, *, seed: int
-) -> dict[str, Any]:
-    """What the written student answered in a process of its own, beside what was measured here."""
-    match = agreement(outside_NC, student.logits)
-    right = _right(outside_NC, labels_N)
-    sample = resample(right, right, None, seed=seed)
-    verified = match >= SAME_ENOUGH
-    entry = {
-        "status": "verified" if verified else "failed",
-        "accuracy": interval(sample.student),
-        "top1_match": match,
-        "max_abs_diff": (outside_NC - student.logits).abs().max().item(),
-    }
-    if not verified:
-        entry["reason"] = (
-            f"loaded outside, the student names the measured class on {match:.2%} of the test examples; "
-            f"{SAME_ENOUGH:.1%} are needed"
-        )
-    return entry | _description(student, network)
+def _of_seeds(found: Evaluated, kind: str) -> list[Scores] | None:
+    """The scores of each seed's run of that kind; None where not every seed has one."""
+    runs = [found.measured.get(each.name(kind)) for each in found.seeds]
+    scores = [run.scores for run in runs if run is not None]
+    return scores if len(scores) == len(runs) else None
 
 
-def failed_export(reason: str, student: Measured, network: Network) -> dict[str, Any]:
-    """An export that could not even be run."""
-    unknown = {"accuracy": None, "top1_match": None, "max_abs_diff": None}
-    return {"status": "failed", "reason": reason} | unknown | _description(student, network)
+def _of_seed(found: Evaluated, each: SeedOfJob) -> dict[str, Any]:
+    """The main figures of one seed."""
 
+    def main(kind: str) -> float | None:
+        run = found.measured.get(each.name(kind))
+        return None if run is None else float(run.figures[found.rows.science.main_figure])
 
-def _description(student: Measured, network: Network) -> dict[str, Any]:
-    image = network.input.kind == "image"
-    return {
-        "size_bytes": student.figures["size_bytes"],
-        "sha256": student.figures["sha256"],
-        "latency_ms": student.figures["latency_ms"],
-        "inputs": [
-            {
-                "name": network.input.kind,
-                "dtype": network.input.dtype if network.input.kind != "text" else "string",
-                "shape": [None, *network.input.shape] if network.input.kind != "text" else [None],
-                "layout": "NCHW" if image else "N" if network.input.kind == "text" else "NF",
-                "range": [0, 255] if network.input.dtype == "uint8" else None,
-            }
-        ],
-        "preprocessing": network.preprocessing.model_dump(mode="json"),
-        "opset": None,
-        "runtime": f"torch {torch.__version__}",
-        "calibration": None,
-    }
+    entry = {"seed": each.seed, "run": each.run("student"), "shipped": each.ships}
+    entry |= {"student": main("student"), "control": main("control")}
+    if each.name("control.teacher_argmax") in found.measured:
+        entry["teacher_argmax"] = main("control.teacher_argmax")
+    return entry
 
 
 def _compression(teacher: dict[str, Any], student: dict[str, Any]) -> dict[str, float]:
@@ -111,10 +115,3 @@ def _compression(teacher: dict[str, Any], student: dict[str, Any]) -> dict[str, 
         "size": teacher["size_bytes"] / student["size_bytes"],
         "speedup": teacher["latency_ms"]["p50"] / student["latency_ms"]["p50"],
     }
-
-
-def _right(logits_NC: Tensor, labels_N: Tensor) -> NDArray[np.bool_]:
-    """Whether each labeled example is answered right."""
-    labeled = labels_N >= 0
-    right: NDArray[np.bool_] = (logits_NC.argmax(dim=-1) == labels_N)[labeled].numpy().astype(np.bool_)
-    return right

@@ -1,8 +1,9 @@
 """Show the test split to a downloaded student, in a process that knows nothing of this package.
 
-    python -I separately.py STUDENT_FOLDER TEST_SPLIT LOGITS
+    python -I separately.py STUDENT_FOLDER TEST_SPLIT OUTPUTS
 
-Loads `STUDENT_FOLDER/load.py` as a user would, and writes float32 logits to the file LOGITS.
+Loads `STUDENT_FOLDER/load.py` as a user would, and writes float32 outputs to the file OUTPUTS, those of
+each example, or of each word that the student sees.
 """
 
 import sys
@@ -14,8 +15,8 @@ from typing import Any
 CHUNK = 256
 
 
-def main(folder: Path, split: Path, logits: Path) -> None:
-    """Write the student's logits for every example of `split`, in order."""
+def main(folder: Path, split: Path, outputs: Path) -> None:
+    """Write the student's outputs for every example of `split`, in order."""
     spec = spec_from_file_location("load", folder / "load.py")
     assert spec is not None
     assert spec.loader is not None
@@ -24,9 +25,12 @@ def main(folder: Path, split: Path, logits: Path) -> None:
     student = load.load(folder)
     examples = _examples(load.read_safetensors(split))
     assert not any(name.split(".")[0] == "distill" for name in sys.modules)
-    with logits.open("wb") as file:
+    with outputs.open("wb") as file:
         for start in range(0, len(examples), CHUNK):
             chunk = load.predict(student, examples[start : start + CHUNK])
+            if student.target == "tag":
+                words = load.torch.cat(chunk)
+                chunk = words[~words.isnan().all(dim=1)]
             file.write(chunk.float().contiguous().numpy().tobytes())
 
 
@@ -34,7 +38,10 @@ def _examples(tensors: dict[str, Any]) -> Any:
     if "text_offsets" not in tensors:
         return tensors["image" if "image" in tensors else "features"]
     content, edges = bytes(tensors["text_bytes"].tolist()), tensors["text_offsets"].tolist()
-    return [content[start:end].decode() for start, end in pairwise(edges)]
+    texts = [content[start:end].decode() for start, end in pairwise(edges)]
+    if "word_offsets" not in tensors:
+        return texts
+    return [texts[start:end] for start, end in pairwise(tensors["word_offsets"].tolist())]
 
 
 if __name__ == "__main__":

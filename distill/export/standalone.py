@@ -1,4 +1,4 @@
-"""The second half of every `load.py`: read the student, show it examples, get its logits.
+"""The second half of every `load.py`: read the student, show it examples, name its answers.
 
 Runs beside the source of the student's architecture, from which `build` comes.
 """
@@ -20,6 +20,7 @@ DTYPES = {
     "BF16": torch.bfloat16,
     "I64": torch.int64,
     "I32": torch.int32,
+    "I8": torch.int8,
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
@@ -41,20 +42,24 @@ def read_safetensors(path: str | Path) -> dict[str, Tensor]:
 
 
 class Student(nn.Module):
-    """The network, and what is needed to show it raw examples."""
+    """The network, and what is needed to show it raw examples and to name what it answers."""
 
-    def __init__(self, network: nn.Module, record: dict[str, Any], tokenizer: Path) -> None:
+    def __init__(self, network: nn.Module, record: dict[str, Any], target: str, tokenizer: Path) -> None:
         super().__init__()
         self.network = network
-        self.labels: list[str] = record["labels"]
+        self.target = target
+        self.labels: list[str] = record["labels"] or []
         self.kind: str = record["input"]["kind"]
         self.steps: dict[str, Any] = record["preprocessing"]
+        self.scale: dict[str, list[float]] | None = record["scale"]
         self.tokenizer = tokenizer
 
     def forward(self, inputs: Any) -> Tensor:
-        """Logits (n, classes) for preprocessed inputs."""
-        logits: Tensor = self.network(inputs)
-        return logits
+        """Outputs (n, outputs) for preprocessed inputs, or of tags (n, tokens, tags)."""
+        outputs: Tensor = self.network(inputs)
+        if self.scale is None:
+            return outputs
+        return outputs * torch.tensor(self.scale["std"]) + torch.tensor(self.scale["mean"])
 
 
 def load(folder: str | Path = ".") -> Student:
@@ -64,16 +69,41 @@ def load(folder: str | Path = ".") -> Student:
     network = record["network"]
     module = build(network["config"], record["view"]["shape"], network["num_outputs"])
     module.load_state_dict(read_safetensors(folder / "student.safetensors"))
-    return Student(module, network, folder / "tokenizer.json").eval()
+    return Student(module, network, record["target"], folder / "tokenizer.json").eval()
 
 
-def predict(student: Student, examples: Any) -> Tensor:
-    """Logits (n, classes) for raw examples: images (n, channels, height, width) as stored, features
-    (n, features), or n texts."""
+def predict(student: Student, examples: Any) -> Any:
+    """Outputs (n, outputs) for raw examples: images (n, channels, height, width) as stored, features
+    (n, features), or n texts. These are logits of classes or of labels that may hold together, numbers
+    in the units of the labels, or an embedding.
+
+    Where words get tags, each text is a list of its words, and its outputs are logits (words, tags) in a
+    list of n; of a word that the network does not see they are NaN.
+    """
     with torch.inference_mode():
+        if student.target == "tag":
+            return _of_words(student, [list(words) for words in examples])
         if student.kind == "text":
-            return student.forward(_tokens(student, list(examples)))
+            return student.forward(_tokens(student, list(examples))[0])
         return student.forward(_view(student, torch.as_tensor(examples)))
+
+
+def named(student: Student, outputs: Any, threshold: float = 0.5) -> list[Any]:
+    """What outputs say, for each example: the class; the labels whose probability is above `threshold`;
+    a tag for each word, None where it was not seen; or each number by its name."""
+    names = student.labels
+    if student.target == "class":
+        return [names[index] for index in outputs.argmax(dim=1).tolist()]
+    if student.target == "label_set":
+        holds = (outputs.sigmoid() > threshold).tolist()
+        return [[name for name, here in zip(names, row, strict=True) if here] for row in holds]
+    if student.target == "tag":
+        return [
+            [None if row.isnan().any() else names[int(row.argmax())] for row in words] for words in outputs
+        ]
+    if student.target == "number":
+        return [dict(zip(names, row, strict=True)) for row in outputs.tolist()]
+    raise ValueError("an embedding has no names")
 
 
 def _view(student: Student, examples: Tensor) -> Tensor:
@@ -99,15 +129,31 @@ def _view(student: Student, examples: Tensor) -> Tensor:
     return values
 
 
-def _tokens(student: Student, texts: list[str]) -> dict[str, Tensor]:
+def _of_words(student: Student, texts: list[list[str]]) -> list[Tensor]:
+    """The outputs at the first token of each word; NaN for a word that has none, or is cut off."""
+    tokens, words_of_tokens = _tokens(student, texts)
+    outputs = student.forward(tokens)
+    answers = []
+    for text, output, words in zip(texts, outputs, words_of_tokens, strict=True):
+        answer = torch.full((len(text), outputs.shape[-1]), torch.nan)
+        for token in reversed(range(len(words))):
+            if words[token] is not None:
+                answer[words[token]] = output[token]
+        answers.append(answer)
+    return answers
+
+
+def _tokens(student: Student, texts: list[Any]) -> tuple[dict[str, Tensor], list[list[Any]]]:
+    """Token ids and mask, and of which word each token is."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(student.tokenizer))
     tokenizer.enable_truncation(max_length=student.steps["max_length"] or 128)
     pad = tokenizer.token_to_id("[PAD]") or 0
     tokenizer.enable_padding(pad_id=pad, pad_token=tokenizer.id_to_token(pad) or "[PAD]")
-    encodings = tokenizer.encode_batch(texts)
-    return {  # a text without any token is one padding that is seen
+    encodings = tokenizer.encode_batch(texts, is_pretokenized=student.target == "tag")
+    tokens = {  # a text without any token is one padding that is seen
         "input_ids": torch.tensor([encoding.ids or [pad] for encoding in encodings]),
         "attention_mask": torch.tensor([[1, *encoding.attention_mask[1:]] for encoding in encodings]),
     }
+    return tokens, [encoding.word_ids for encoding in encodings]

@@ -12,6 +12,7 @@ from torch import Tensor
 from distill.checkpoint import separate_tensors
 from distill.config.job import JobDocument
 from distill.config.networks import Network
+from distill.config.tasks import TASKS
 from distill.data.canonical import file_sha256
 from distill.preprocess import view
 
@@ -32,6 +33,7 @@ def write_student_folder(
     """`config.json`, `load.py` and for text `tokenizer.json`, beside the weights that are there."""
     record = {
         "document": document.model_dump(mode="json"),
+        "target": TASKS[network.task].target,
         "network": network.model_dump(mode="json"),
         "view": view(network.input, network.preprocessing).model_dump(mode="json"),
     }
@@ -52,8 +54,8 @@ def loader_source(architecture: str) -> str:
         '"""Load this student:\n\n'
         "    import load\n"
         '    student = load.load(".")\n'
-        "    logits = load.predict(student, examples)  # raw examples, as they are stored\n"
-        "    names = [student.labels[index] for index in logits.argmax(1)]\n"
+        "    outputs = load.predict(student, examples)  # raw examples, as they are stored\n"
+        "    answers = load.named(student, outputs)  # what they say, in words\n"
         '"""\n\n' + architecture_source.split('"""\n', 1)[1].lstrip() + "\n" + reader
     )
 

@@ -19,16 +19,17 @@ class RefusedToRun(Exception):
     """The student's own loader failed; the message is the last line that it said."""
 
 
-def logits_outside(student: Path, split: Path, *, classes: int, heed: Callable[[], None]) -> Tensor:
-    """Logits (n, classes) that `student/load.py` gives for `split`, in a plain Python process.
+def outputs_outside(student: Path, split: Path, *, like: Tensor, heed: Callable[[], None]) -> Tensor:
+    """What `student/load.py` answers on the rows of `split` in a plain Python process, float32
+    (N, outputs), of the shape of `like`.
 
     `heed` is called while waiting; what it raises ends the process.
 
     Raises:
-        RefusedToRun: the process failed.
+        RefusedToRun: the process failed, or gave another number of answers.
     """
     with tempfile.TemporaryDirectory(dir=student.parent) as scratch:
-        answer, log = Path(scratch) / "logits", Path(scratch) / "log"
+        answer, log = Path(scratch) / "outputs", Path(scratch) / "log"
         with log.open("wb") as said:
             process = subprocess.Popen(  # noqa: S603 - our own program, on files that we wrote
                 [sys.executable, "-I", str(PROGRAM), str(student), str(split), str(answer)],
@@ -45,7 +46,10 @@ def logits_outside(student: Path, split: Path, *, classes: int, heed: Callable[[
         if process.returncode != 0:
             lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
             raise RefusedToRun(lines[-1])
-        return torch.frombuffer(bytearray(answer.read_bytes()), dtype=torch.float32).view(-1, classes)
+        outputs = torch.frombuffer(bytearray(answer.read_bytes()), dtype=torch.float32)
+        if len(outputs) != like.numel():
+            raise RefusedToRun(f"it gave {len(outputs)} numbers where {like.numel()} were measured")
+        return outputs.view_as(like)
 
 
 def _wait(process: "subprocess.Popen[bytes]", heed: Callable[[], None]) -> None:
