@@ -23,6 +23,8 @@ class Problem:
 def contradictions(document: JobDocument) -> Iterator[Problem]:
     """Every contradiction in `document`, in its order."""
     yield from _of_teachers(document)
+    yield from _of_panel(document)
+    yield from _of_labels(document)
     yield from _of_controls(document)
     listed = document.stages is not None
     for number, stage in enumerate(document.course):
@@ -58,6 +60,34 @@ def _of_teachers(document: JobDocument) -> Iterator[Problem]:
         yield Problem("/via", "an assistant stands between teacher and student; here is none", "no_teacher")
     if isinstance(document.teacher, Mutual) and document.stages is not None:
         yield Problem("/stages", "two students that teach each other have one stage", "one_stage")
+
+
+def _of_panel(document: JobDocument) -> Iterator[Problem]:
+    if document.combine == "most_confident" and TASKS[document.task].target in ("number", "embedding"):
+        yield Problem(
+            "/combine",
+            f"a teacher of {document.task} says nothing of its confidence; use mean or weighted",
+            "no_confidence",
+        )
+    if document.combine != "weighted":
+        for number, teacher in enumerate(document.teachers or ()):
+            if teacher.weight != 1:
+                yield Problem(
+                    f"/teachers/{number}/weight",
+                    f"a teacher's weight counts where combine is weighted; here it is {document.combine}",
+                    "weight_unused",
+                )
+
+
+def _of_labels(document: JobDocument) -> Iterator[Problem]:
+    labels = document.labels
+    limited = labels.count is not None or labels.fraction is not None
+    if limited and TASKS[document.task].target == "embedding":
+        yield Problem(
+            "/labels",
+            f"{document.task} has no labels: the teacher's embeddings are learned, of every example",
+            "no_labels_to_limit",
+        )
 
 
 def _of_controls(document: JobDocument) -> Iterator[Problem]:
