@@ -20,6 +20,8 @@ from tokenizers.processors import BertProcessing
 from distill import archives
 from distill.config.architectures import HuggingFace
 from distill.config.events import ErrorClass
+from distill.config.tasks import Task
+from distill.inspect.huggingface_head import HEADS, Head, head_of
 from distill.inspect.safetensors_file import open_safetensors
 from distill.inspect.tensors import Upload
 from distill.rejection import Rejected
@@ -33,12 +35,20 @@ HINT = (
 )
 
 
+MODULES, POOLING, SENTENCES = "modules.json", "1_Pooling/config.json", "sentence_bert_config.json"
+"""What sentence-transformers writes beside them."""
+OF_HEAD = ("head", "pooling", "normalize")
+SAID_OF_OUTPUTS = {"architectures", "id2label", "label2id", "problem_type"}
+
+
 @dataclass(frozen=True)
 class HuggingFaceUpload:
-    """A BERT for classification. `labels` are its own names for the outputs, in order, if it has any."""
+    """A BERT. `labels` are its own names for the outputs, in order, if it has any; `task` is None where
+    its files do not tell."""
 
     weights: Upload
     config: dict[str, Any]
+    task: Task | None
     labels: list[str] | None
     tokenizer: Tokenizer
     max_length: int | None
@@ -46,8 +56,9 @@ class HuggingFaceUpload:
     """Members and configuration keys that were not used."""
 
 
-def open_huggingface(path: Path, scratch: Path) -> HuggingFaceUpload:
-    """Read the archive; its weights are unpacked to `scratch`.
+def open_huggingface(path: Path, scratch: Path, asked: dict[str, Any] | None) -> HuggingFaceUpload:
+    """Read the archive; its weights are unpacked to `scratch`. `asked` is what the request says of the
+    pooling of an embedding.
 
     Raises:
         Rejected: a part is missing or damaged, or the model is none that this service can build.
@@ -56,27 +67,39 @@ def open_huggingface(path: Path, scratch: Path) -> HuggingFaceUpload:
         _require_no_code(archive)
         members = _members(archive)
         config = _json(archive, members, "config.json")
-        _require_classifier(config)
+        _require_bert(config)
+        modules = _parsed(archive, members, MODULES) if MODULES in members else None
+        pooling = _json(archive, members, POOLING) if POOLING in members else None
+        head = head_of(config, modules, pooling)
         if "model.safetensors" not in members:
             raise _lacking(members, "model.safetensors")
         archives.copy_member(archive, members["model.safetensors"], scratch)
-        settings = (
-            _json(archive, members, "tokenizer_config.json") if "tokenizer_config.json" in members else {}
-        )
-        tokenizer = _tokenizer(archive, members, settings)
-    known = _shape(config)
+        settings = {
+            name: _json(archive, members, name)
+            for name in ("tokenizer_config.json", SENTENCES)
+            if name in members
+        }
+        of_tokenizer = settings.get("tokenizer_config.json", {})
+        tokenizer = _tokenizer(archive, members, of_tokenizer)
+    known = _shape(config) | _of_head(head, asked)
     _require_vocabulary(tokenizer, known)
     used = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"}
+    used |= {MODULES, POOLING, SENTENCES}
     return HuggingFaceUpload(
         weights=open_safetensors(scratch),
         config=known,
+        task=head.task,
         labels=_labels(config),
         tokenizer=tokenizer,
-        max_length=_max_length(settings, known),
+        max_length=_max_length(
+            known.get("max_position_embeddings"),
+            of_tokenizer.get("model_max_length"),
+            settings.get(SENTENCES, {}).get("max_seq_length"),
+        ),
         ignored=sorted(
             [
                 *(set(members) - used),
-                *(f"config: {key}" for key in set(config) - set(HuggingFace.model_fields)),
+                *(f"config: {key}" for key in set(config) - set(HuggingFace.model_fields) - SAID_OF_OUTPUTS),
             ]
         )[:100],
     )
@@ -99,11 +122,8 @@ def _members(archive: ZipFile) -> dict[str, str]:
     if not configs:
         raise _lacking({name: name for name in names}, "config.json")
     folder = configs[0].removesuffix("config.json")
-    return {
-        name.removeprefix(folder): name
-        for name in names
-        if name.startswith(folder) and "/" not in name.removeprefix(folder)
-    }
+    found = {name.removeprefix(folder): name for name in names if name.startswith(folder)}
+    return {name: member for name, member in found.items() if "/" not in name or name == POOLING}
 
 
 def _lacking(members: dict[str, str], name: str) -> Rejected:
@@ -114,18 +134,22 @@ def _lacking(members: dict[str, str], name: str) -> Rejected:
 
 
 def _json(archive: ZipFile, members: dict[str, str], name: str) -> dict[str, Any]:
-    if name not in members:
-        raise _lacking(members, name)
-    try:
-        value = json.loads(archives.read_member(archive, members[name], at_most=LARGEST_CONFIG))
-    except (ValueError, RecursionError) as error:
-        raise _refused("unreadable_file", f"{name} is no JSON: {error}", HINT) from error
+    value = _parsed(archive, members, name)
     if not isinstance(value, dict):
         raise _refused("unreadable_file", f"{name} is no JSON object", HINT)
     return value
 
 
-def _require_classifier(config: dict[str, Any]) -> None:
+def _parsed(archive: ZipFile, members: dict[str, str], name: str) -> Any:
+    if name not in members:
+        raise _lacking(members, name)
+    try:
+        return json.loads(archives.read_member(archive, members[name], at_most=LARGEST_CONFIG))
+    except (ValueError, RecursionError) as error:
+        raise _refused("unreadable_file", f"{name} is no JSON: {error}", HINT) from error
+
+
+def _require_bert(config: dict[str, Any]) -> None:
     code = next(
         (key for key in ("auto_map", "trust_remote_code", "quantization_config") if config.get(key)), None
     )
@@ -133,23 +157,36 @@ def _require_classifier(config: dict[str, Any]) -> None:
         raise _refused(
             "code_in_file",
             f"config.json has '{code}': the model needs code that is not part of transformers' BERT",
-            "upload a plain BertForSequenceClassification",
+            f"upload a plain {' or '.join(HEADS)}",
         )
     if config.get("model_type") != "bert":
         raise _refused(
             "unsupported_model",
             f"the model type is {str(config.get('model_type'))[:60]!r}; only 'bert' can be built for now",
-            "upload a BertForSequenceClassification",
+            f"upload a {' or '.join(HEADS)}",
             "user",
         )
-    heads = config.get("architectures") or ["BertForSequenceClassification"]
-    if heads != ["BertForSequenceClassification"]:
-        raise _refused(
-            "unsupported_model",
-            f"the model is a {str(heads)[:100]}; a teacher for classification is needed",
-            "fine-tune it as BertForSequenceClassification first",
+
+
+def _of_head(head: Head, asked: dict[str, Any] | None) -> dict[str, Any]:
+    """The parameters of the head: what the archive says, else the request, else the defaults.
+
+    Raises:
+        Rejected: `described_twice`, where both say it.
+    """
+    told = {"pooling": head.pooling, "normalize": head.normalize}
+    told = {key: value for key, value in told.items() if value is not None}
+    twice = sorted(set(told) & set(asked or {}))
+    if twice or (asked and head.name != "embedding"):
+        at = twice[0] if twice else next(iter(asked or {}))
+        raise Rejected(
+            "described_twice",
             "user",
+            f"the zip says itself how its network ends; config.{at} cannot say so too",
+            f"leave out config.{at}",
+            {"pointer": f"/config/{at}"},
         )
+    return {"head": head.name, **told, **(asked or {})}
 
 
 def _shape(raw: dict[str, Any]) -> dict[str, Any]:
@@ -159,9 +196,8 @@ def _shape(raw: dict[str, Any]) -> dict[str, Any]:
     """
     from transformers import BertConfig  # takes a second, which other uploads need not wait
 
-    known = {key: raw[key] for key in HuggingFace.model_fields if key in raw}
     defaults = BertConfig().to_dict()
-    return {key: known.get(key, defaults.get(key)) for key in HuggingFace.model_fields}
+    return {key: raw.get(key, defaults.get(key)) for key in HuggingFace.model_fields if key not in OF_HEAD}
 
 
 def _labels(config: dict[str, Any]) -> list[str] | None:
@@ -212,11 +248,11 @@ def _require_vocabulary(tokenizer: Tokenizer, config: dict[str, Any]) -> None:
         )
 
 
-def _max_length(settings: dict[str, Any], config: dict[str, Any]) -> int | None:
-    longest = config.get("max_position_embeddings")
-    asked = settings.get("model_max_length")
-    lengths = [length for length in (longest, asked) if isinstance(length, int) and 1 <= length <= 100_000]
-    return min(lengths, default=None)
+def _max_length(*lengths: Any) -> int | None:
+    """The shortest of the lengths that the files name."""
+    return min(
+        (length for length in lengths if isinstance(length, int) and 1 <= length <= 100_000), default=None
+    )
 
 
 def _refused(code: str, message: str, hint: str, error_class: ErrorClass = "data") -> Rejected:

@@ -94,11 +94,13 @@ def _bert(shapes: Shapes) -> Iterator[Guess]:
     types = shape_of("embeddings.token_type_embeddings.weight")
     inner = shape_of("intermediate.dense.weight")
     outputs = shape_of("classifier.weight")
+    head = "embedding" if not outputs else "sequence" if shape_of("pooler.dense.weight") else "token"
     numbers = [int(match[1]) for name in shapes if (match := BERT_LAYER.search(name)) and len(match[1]) < 4]
     if not numbers or any(len(shape) != 2 or min(shape) < 1 for shape in (words, positions, types, inner)):
         return
     config = {
         "model_type": "bert",
+        "head": head,
         "vocab_size": words[0],
         "hidden_size": words[1],
         "num_hidden_layers": max(numbers) + 1,
@@ -107,7 +109,8 @@ def _bert(shapes: Shapes) -> Iterator[Guess]:
         "type_vocab_size": types[0],
     }
     seen = Input(kind="text", shape=[min(positions[0], 128)], dtype="int64")
-    yield Guess("huggingface", config, seen, outputs[0] if len(outputs) == 2 and outputs[0] > 0 else 2)
+    last = outputs or shape_of("projection.weight") or words[1:]
+    yield Guess("huggingface", config, seen, max(1, last[0]))
 
 
 def _in_order(shapes: Shapes, *, dimensions: int) -> list[tuple[int, ...]]:

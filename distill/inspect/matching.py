@@ -20,8 +20,14 @@ WORTH_NAMING = 0.2
 """The share of tensors below which a match is chance."""
 MAY_BE_MISSING = "num_batches_tracked"
 """Files older than torch 0.4.1 lack these counters of batch norm; a network in eval mode never reads them."""
-MAY_BE_LEFT = ("embeddings.position_ids", "embeddings.token_type_ids")
-"""Constants that older versions of transformers saved."""
+MAY_BE_LEFT = (
+    "embeddings.position_ids",
+    "embeddings.token_type_ids",
+    "pooler.dense.weight",
+    "pooler.dense.bias",
+)
+"""Constants that older versions of transformers saved, and a layer that no answer here comes from where
+the network has no use for it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Comparison:
     filled: list[str]
     """Counters that the file lacks and that start at zero."""
     dropped: list[str]
-    """Constants of the file that the network computes itself."""
+    """Tensors of the file that the network needs not."""
 
     @property
     def fits(self) -> bool:

@@ -66,7 +66,7 @@ def _open(path: Path, request: InspectModel, scratch: Path) -> _Opened:
         raise refuse_bare_pickle(path)
     if kind == "huggingface":
         _require_nothing_besides(request)
-        huggingface = open_huggingface(path, scratch)
+        huggingface = open_huggingface(path, scratch, request.config)
         return _Opened(huggingface.weights, huggingface)
     if kind == "safetensors":
         return _Opened(open_safetensors(path))
@@ -74,8 +74,11 @@ def _open(path: Path, request: InspectModel, scratch: Path) -> _Opened:
 
 
 def _require_nothing_besides(request: InspectModel) -> None:
-    """A Hugging Face zip says itself which network it holds; another word on it would go unheard."""
-    said = {"architecture": request.architecture, "config": request.config, "input": request.input}
+    """A Hugging Face zip says itself which network it holds; another word on it would go unheard. How an
+    embedding is pooled it need not say."""
+    of_pooling = request.config is not None and set(request.config) <= {"pooling", "normalize"}
+    config = None if of_pooling else request.config
+    said = {"architecture": request.architecture, "config": config, "input": request.input}
     besides = [name for name, value in said.items() if value not in (None, "huggingface")]
     if besides:
         raise Rejected(
@@ -124,10 +127,11 @@ def _network(opened: _Opened, request: InspectModel, shapes: Shapes) -> tuple[Ne
         architecture = request.architecture
         config = request.config if request.config is not None else _inferred(architecture, matches)
     require_configuration(architecture, config)
-    task = task_of(request, architecture)
+    task = task_of(request, architecture, huggingface, matches)
+    config = models.complete(architecture, config, task=task)
     input = input_of(request, architecture, shapes, task, huggingface)
     preprocessing = preprocessing_of(request, input, huggingface)
-    outputs = outputs_of(architecture, shapes, request.labels)
+    outputs = outputs_of(architecture, config, shapes, request.labels, task)
     module = models.build_on_meta(architecture, config, input=view(input, preprocessing), num_outputs=outputs)
     comparison = compare(module, shapes)
     if not comparison.fits:
@@ -135,8 +139,8 @@ def _network(opened: _Opened, request: InspectModel, shapes: Shapes) -> tuple[Ne
     network = Network(
         task=task,
         architecture=architecture,
-        config=models.complete(architecture, config, task=task),
-        labels=labels_of(request, huggingface, outputs),
+        config=config,
+        labels=labels_of(request, huggingface, outputs, task),
         num_outputs=outputs,
         input=input,
         preprocessing=preprocessing,
@@ -146,7 +150,8 @@ def _network(opened: _Opened, request: InspectModel, shapes: Shapes) -> tuple[Ne
 
 def _inferred(architecture: str, matches: list[tuple[float, Guess]]) -> dict[str, Any]:
     """The parameters that the shapes tell, where nobody gave them; else the defaults."""
-    return next((guess.config for _, guess in matches if guess.architecture == architecture), {})
+    config = next((guess.config for _, guess in matches if guess.architecture == architecture), {})
+    return {name: value for name, value in config.items() if name != "head"}  # the task says which
 
 
 def _read(upload: Upload, renamed: Renamed, comparison: Comparison) -> dict[str, Tensor]:
