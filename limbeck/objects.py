@@ -43,6 +43,15 @@ class Dataset(TypedDict, total=False):
     created_at: str
 
 
+class Validation(TypedDict, total=False):
+    """The newest main figure of the task, of the network `run`."""
+
+    run: str
+    step: int
+    figure: str
+    value: float
+
+
 class Progress(TypedDict, total=False):
     fraction: float
     step: int
@@ -50,6 +59,7 @@ class Progress(TypedDict, total=False):
     epoch: int
     examples_per_s: float | None
     eta_s: float | None
+    validation: Validation | None
 
 
 class Artifact(TypedDict, total=False):

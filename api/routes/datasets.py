@@ -91,7 +91,7 @@ async def get_dataset(
 
 @router.get("/{dataset_id}/preview", responses=problems(404, 409))
 def preview_dataset(dataset_id: Reference, house: HouseDep, caller: CallerDep) -> Page[dict[str, Any]]:
-    """A few examples of each class of train, as the inspection read them."""
+    """A few examples of train that show what labels there are, as the inspection read them."""
     return Page(data=_ready(house, caller.project_id, dataset_id).preview or [], has_more=False)
 
 
@@ -108,7 +108,11 @@ def preview_dataset(dataset_id: Reference, house: HouseDep, caller: CallerDep) -
 async def download_split(
     dataset_id: Reference, split: SplitName, request: Request, house: HouseDep, caller: CallerDep
 ) -> Response:
-    """A split as parquet: `row`, `content_hash`, `label`, and `image`, `features` or `text`."""
+    """A split as parquet: `row`, `content_hash`, `label`, and `image`, `features`, `text` or `words`.
+
+    `label` is the index of a class, a list of the indices of those labels that hold, a list of one index
+    for each word, a number or a list of numbers; null where there is none.
+    """
 
     def find() -> Download:
         dataset = _ready(house, caller.project_id, dataset_id)

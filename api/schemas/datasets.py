@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.schemas.inputs import FileId, Label, License, Rejection, Status, not_yet
@@ -12,17 +12,32 @@ from distill.config.networks import Input
 from distill.config.section import Later, Section
 from distill.config.tasks import Task
 
+ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+def _one_or_several(value: Any) -> str:
+    return "several" if isinstance(value, list) else "one"
+
+
+LabelColumns = Annotated[
+    Annotated[ColumnName, Tag("one")]
+    | Annotated[list[ColumnName], Field(min_length=1, max_length=10_000), Tag("several")],
+    Discriminator(_one_or_several),
+]
+
 
 class Columns(Section):
     """Which column is what; what is left out is found by name."""
 
     image: Later = None
-    text: str | None = None
+    text: ColumnName | None = None
+    """Or the words of each example, where every word has a tag."""
     text_pair: Later = None
     features: Annotated[list[str], Field(min_length=1, max_length=10_000)] | None = None
     """Every other column by default."""
-    label: str | None = None
-    split: str | None = None
+    label: LabelColumns | None = None
+    """A list where each label, or each number, has a column of its own."""
+    split: ColumnName | None = None
     """The same as `split.column`."""
     group: Later = None
 
@@ -64,20 +79,21 @@ class DatasetToRegister(Section):
     file_id: FileId | None = None
     source: Later = None
     builtin: Literal["digits"] | None = None
-    format: Literal["auto", "csv", "npz"] = "auto"
+    format: Literal["auto", "csv", "npz", "jsonl", "conll"] = "auto"
+    """By default what the suffix of the file says."""
     task: Task
     columns: Columns | None = None
-    """Of a CSV file."""
+    """Of a CSV or JSON lines file."""
     label_map: Annotated[dict[str, Label], Field(max_length=100_000)] = {}
     """A label as the file spells it, and the name that it gets."""
     split: Shares | None = None
-    """By default 70% train, 15% validation and 15% test, stratified by label."""
+    """By default 70% train, 15% validation and 15% test, stratified by class or label where there are any."""
     license: License | None = None
 
     @field_validator("format", mode="before")
     @classmethod
     def _later_formats(cls, form: Any) -> Any:
-        return not_yet(form, ("parquet", "jsonl", "images", "zip", "huggingface"), "the dataset format")
+        return not_yet(form, ("parquet", "images", "zip", "huggingface"), "the dataset format")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -94,7 +110,7 @@ class SplitRead(Read):
     examples: int
     labeled: int
     class_counts: list[int]
-    """In the order of `labels`."""
+    """How often each of `labels` holds; of numbers and embeddings, empty."""
     sha256: str | None
     """Of the parquet file at `/splits/{split}/content`."""
     bytes: int | None
@@ -112,6 +128,7 @@ class DatasetRead(Read):
     builtin: str | None
     task: Task
     labels: list[str] | None
+    """The classes, labels, tags or numbers by name; an embedding has none."""
     input: Input | None
     examples: int | None
     splits: dict[str, SplitRead]

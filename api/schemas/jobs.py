@@ -21,6 +21,17 @@ class PhaseRead(Read):
     ended_at: Moment | None
 
 
+class ValidationRead(Read):
+    """The newest main figure of the task on the validation split."""
+
+    run: str
+    """Which network: `teacher`, `student`, `control`, `student.seed2`, ..."""
+    step: int
+    figure: str
+    """`accuracy`, `f1`, `r2` or `cosine`."""
+    value: float
+
+
 class ProgressRead(Read):
     """`fraction` counts all phases."""
 
@@ -30,6 +41,7 @@ class ProgressRead(Read):
     epoch: int
     examples_per_s: float | None
     eta_s: float | None
+    validation: ValidationRead | None = None
 
 
 class QueuePlace(Read):

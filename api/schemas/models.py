@@ -19,7 +19,7 @@ from distill.config.names import Name
 from distill.config.networks import Input, Layer, Preprocessing
 from distill.config.section import Later, Section
 from distill.config.students import ArchitectureName
-from distill.config.tasks import Task
+from distill.config.tasks import TASKS, InputKind, Target, Task
 
 
 def _regular_expression(pattern: str) -> str:
@@ -39,7 +39,11 @@ class KeyRename(Section):
     to: Annotated[str, Field(max_length=500)]
 
 
-_SHAPES = {"image": ("channels", "height", "width"), "tabular": ("features",), "text": ("length",)}
+_SHAPES: dict[InputKind, tuple[str, ...]] = {
+    "image": ("channels", "height", "width"),
+    "tabular": ("features",),
+    "text": ("length",),
+}
 
 
 class DeclaredInput(Section):
@@ -53,14 +57,10 @@ class DeclaredInput(Section):
     layout: Literal["CHW"] = "CHW"
 
     def of(self, task: Task | None) -> Input:
-        """The same with its kind, which the task says, else the number of dimensions."""
-        kinds: dict[str | int, Literal["image", "tabular", "text"]] = {
-            "image-classification": "image",
-            "tabular-classification": "tabular",
-            "text-classification": "text",
-            3: "image",
-        }
-        return Input(kind=kinds.get(task or len(self.shape), "tabular"), shape=self.shape, dtype=self.dtype)
+        """The same with its kind: of a task that takes one kind alone that, else as many dimensions tell."""
+        kinds = TASKS[task].inputs if task is not None else ()
+        kind: InputKind = "image" if len(self.shape) == len(_SHAPES["image"]) else "tabular"
+        return Input(kind=kinds[0] if len(kinds) == 1 else kind, shape=self.shape, dtype=self.dtype)
 
 
 def _in_the_zip(tokenizer: Any) -> None:
@@ -93,7 +93,8 @@ class ModelToRegister(Section):
     config: dict[str, Any] | None = None
     input: DeclaredInput | None = None
     preprocessing: DeclaredPreprocessing | None = None
-    labels: Annotated[list[Label], Field(min_length=2, max_length=100_000)] | None = None
+    labels: Annotated[list[Label], Field(min_length=1, max_length=100_000)] | None = None
+    """The names of its outputs in order: classes, labels, tags or numbers. An embedding has none."""
     key_map: Annotated[list[KeyRename], Field(max_length=100)] = []
     state_dict_key: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     license: License | None = None
@@ -119,8 +120,16 @@ class ModelToRegister(Section):
 
     @field_validator("labels")
     @classmethod
-    def _each_label_once(cls, labels: list[str] | None) -> list[str] | None:
-        if labels is not None and len(set(labels)) < len(labels):
+    def _labels_of_its_target(cls, labels: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        if labels is None:
+            return None
+        task: Task | None = info.data.get("task")
+        target: Target = TASKS[task].target if task is not None else "class"
+        if target == "embedding":
+            raise PydanticCustomError("no_labels", "an embedding has no labels; leave this out")
+        if target in ("class", "tag") and len(labels) < 2:
+            raise PydanticCustomError("too_few_labels", "a network that tells classes apart has two or more")
+        if len(set(labels)) < len(labels):
             raise PydanticCustomError("repeated_label", "a label stands twice in the list")
         return labels
 

@@ -16,6 +16,8 @@ from ledger.lifecycle.hold import Hold, held
 from ledger.lifecycle.log import append_log
 from ledger.tables import Attempt, Checkpoint, Job, Metric
 
+VALIDATION = "validation."
+"""With the main figure of a task: `validation.accuracy`, `validation.r2`, ..."""
 KEPT_CHECKPOINTS = 2
 """The newest, and the one before it in case that one is damaged."""
 
@@ -66,7 +68,7 @@ def record(session: Session, hold: Hold, flush: Flush) -> int:
         attempt.pid = flush.begun.pid
         attempt.resumed_from_step = flush.begun.resumed_from_step
     if flush.progress is not None:
-        job.progress = flush.progress.model_dump(exclude={"type"})
+        job.progress = {**(job.progress or {}), **flush.progress.model_dump(exclude={"type"})}
     if flush.resolved is not None:
         stages = [stage.model_dump(mode="json") for stage in flush.resolved.stages]
         job.resolved_spec = {**job.resolved_spec, "stages": stages}
@@ -76,6 +78,7 @@ def record(session: Session, hold: Hold, flush: Flush) -> int:
         note(session, job, "warning", warning.model_dump(exclude={"type"}))
     if flush.metrics:
         _measure(session, job, flush.metrics)
+        _show_newest_validation(job, flush.metrics)
     if flush.log:
         kept_from = append_log(session, hold, flush.log_offset, flush.log)
         new = flush.log_offset + len(flush.log) - kept_from
@@ -123,6 +126,16 @@ def _measure(session: Session, job: Job, metrics: Iterable[Measured]) -> None:
         insert_or_replace(session, Metric, list(rows.values()))
     ranges = [{"run": run, "from_step": min(of), "to_step": max(of)} for run, of in steps.items()]
     note(session, job, "metric", {"ranges": ranges})
+
+
+def _show_newest_validation(job: Job, metrics: Iterable[Measured]) -> None:
+    """Beside how far the job is: how good the network that it trains was last found to be."""
+    for measured in metrics:
+        for name, value in measured.values.items():
+            if name.startswith(VALIDATION) and math.isfinite(value) and job.progress is not None:
+                figure = name.removeprefix(VALIDATION)
+                shown = {"run": measured.run, "step": measured.step, "figure": figure, "value": value}
+                job.progress = {**job.progress, "validation": shown}
 
 
 def _add_checkpoint(session: Session, job: Job, written: CheckpointWritten) -> None:

@@ -4,6 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from distill.config.events import Failed
+from distill.config.networks import Input, Split
 from ledger import lifecycle
 from ledger.database import Sessions
 from ledger.tables import Chore
@@ -43,6 +44,89 @@ def test_a_registered_model_is_inspected_as_it_was_described(
     assert request["key_map"] == [["^net\\.", ""]]
     assert request["input"] == model["input"]
     assert request["preprocessing"]["scale"] == 0.0625
+
+
+def test_a_table_may_have_a_column_for_each_label(client: TestClient, sessions: Sessions, world: World):
+    body = {
+        "name": "scenes",
+        "file_id": world.file_id,
+        "format": "jsonl",
+        "task": "multi-label-classification",
+        "columns": {"label": ["beach", "sunset"]},
+    }
+
+    answer = client.post("/v1/datasets", json=body)
+
+    assert answer.status_code == 201
+    with sessions.reading() as session:
+        request = session.query(Chore.request).filter_by(subject_id=answer.json()["id"]).scalar()
+    assert (request["format"], request["columns"]["label"]) == ("jsonl", ["beach", "sunset"])
+    empty = client.post("/v1/datasets", json={**body, "columns": {"label": []}})
+    assert [error["pointer"] for error in empty.json()["errors"]] == ["/columns/label"]
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "refused"),
+    [
+        ("regression", ["price"], None),
+        ("multi-label-classification", ["beach"], None),
+        ("image-classification", ["3"], "two or more"),
+        ("token-classification", ["O"], "two or more"),
+        (None, ["3"], "two or more"),
+        ("feature-extraction", ["0", "1"], "no labels"),
+    ],
+)
+def test_the_names_of_the_outputs_are_what_the_task_has(
+    client: TestClient, world: World, task: str | None, labels: list[str], refused: str | None
+):
+    body = {"name": "m", "file_id": world.file_id, "task": task, "labels": labels}
+
+    answer = client.post("/v1/models", json=body)
+
+    if refused is None:
+        assert answer.status_code == 201
+    else:
+        (error,) = answer.json()["errors"]
+        assert error["pointer"] == "/labels"
+        assert refused in error["detail"]
+
+
+@pytest.mark.parametrize(
+    ("task", "shape", "kind"),
+    [
+        ("text-classification", [128], "text"),
+        ("token-classification", [128], "text"),
+        ("regression", [16], "tabular"),
+        ("multi-label-classification", [3, 32, 32], "image"),
+        (None, [3, 32, 32], "image"),
+    ],
+)
+def test_the_kind_of_an_input_is_that_of_the_task_or_of_its_dimensions(
+    client: TestClient, world: World, task: str | None, shape: list[int], kind: str
+):
+    body = {"name": "m", "file_id": world.file_id, "task": task, "input": {"shape": shape}}
+
+    assert client.post("/v1/models", json=body).json()["input"]["kind"] == kind
+
+
+def test_numbers_have_a_summary_without_classes(client: TestClient, sessions: Sessions, project_id: str):
+    split = Split(file="t.safetensors", sha256="0" * 64, examples=5, labeled=4, class_counts=[])
+    input = Input(kind="tabular", shape=[16], dtype="float32")
+    with sessions.writing() as session:
+        dataset = builders.a_dataset(
+            session, project_id, task="regression", labels=["price"], input=input, splits={"train": split}
+        )
+
+    shown = client.get(f"/v1/datasets/{dataset.id}").json()
+
+    assert (shown["task"], shown["labels"]) == ("regression", ["price"])
+    assert shown["splits"]["train"] == {
+        "examples": 5,
+        "labeled": 4,
+        "class_counts": [],
+        "sha256": None,
+        "bytes": None,
+    }
 
 
 def test_a_known_name_gets_its_next_version(client: TestClient, world: World):

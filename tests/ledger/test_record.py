@@ -107,6 +107,19 @@ def test_phases_keep_their_order_and_their_times(sessions: Sessions, job: Job, h
     assert crashed.phase is None
 
 
+def test_the_newest_validation_figure_is_shown_beside_the_progress(
+    sessions: Sessions, job: Job, hold: Hold
+) -> None:
+    progress = Progressed(fraction=0.5, step=5, total_steps=10, epoch=1, examples_per_s=None, eta_s=3.0)
+    figures = [measured(step, value, name="validation.f1") for step, value in ((5, 0.5), (9, 0.75))]
+    write(sessions, hold, Flush(progress=progress, metrics=(*figures, measured(10, float("nan")))))
+    write(sessions, hold, Flush(progress=progress))
+    with sessions.reading() as session:
+        shown = session.get_one(Job, job.id).progress
+    assert shown is not None
+    assert shown["validation"] == {"run": "student", "step": 9, "figure": "f1", "value": 0.75}
+
+
 def test_progress_and_warnings_are_kept(sessions: Sessions, job: Job, hold: Hold) -> None:
     progress = Progressed(fraction=0.5, step=5, total_steps=10, epoch=1, examples_per_s=None, eta_s=3.0)
     warning = Warned(code="weak_term", message="soft_target gives 0.2% of the gradient")

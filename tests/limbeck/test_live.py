@@ -11,6 +11,13 @@ def snapshots() -> Iterator[Job]:
     yield {"status": "queued", "queue": {"reason": "waits for a free worker"}}
     for fraction in (0.0, 0.01, 0.02, 0.31):
         yield {"status": "running", "phase": "training", "attempt": 2, "progress": {"fraction": fraction}}
+    for fraction, value in ((0.32, 0.5), (0.41, 0.8125)):
+        found = {"run": "student.seed2", "step": 7, "figure": "f1", "value": value}
+        yield {
+            "status": "running",
+            "phase": "training",
+            "progress": {"fraction": fraction, "validation": found},
+        }
     yield {"status": "succeeded"}
 
 
@@ -25,6 +32,8 @@ def test_a_log_gets_a_line_for_each_news_and_no_more() -> None:
         "0% queued: waits for a free worker",
         "0% training (attempt 2)",
         "31% training (attempt 2)",
+        "32% training: student.seed2 f1 0.500",
+        "41% training: student.seed2 f1 0.812",
         "100% succeeded",
     ]
 
