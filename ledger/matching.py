@@ -26,8 +26,6 @@ def unfit_by_itself(document: JobDocument) -> Iterator[Problem]:
     yield from _unfit_architectures(document, facts.inputs)
     if facts.inputs == ("text",):
         yield from _tokenizer_of_nobody(document)
-    if facts.target == "embedding":
-        yield from _label_budget_without_labels(document)
 
 
 def misfits(document: JobDocument, inputs: Inputs) -> list[Problem]:
@@ -83,13 +81,6 @@ def _architectures(document: JobDocument) -> Iterator[tuple[str, str]]:
 def _tokenizer_of_nobody(document: JobDocument) -> Iterator[Problem]:
     if not document.uploaded_teachers and document.student.model is None:
         yield _tokenizer_missing("no network of this job brings a tokenizer", "/teacher")
-
-
-def _label_budget_without_labels(document: JobDocument) -> Iterator[Problem]:
-    for name in ("fraction", "count"):
-        if getattr(document.labels, name) is not None:
-            detail = f"{document.task} has no labels: the teacher answers for every example; leave this out"
-            yield Problem(f"/labels/{name}", detail, "no_labels")
 
 
 def _teacher_misfits(
@@ -155,7 +146,7 @@ def _dataset_misfits(document: JobDocument, data: Data) -> Iterator[Problem]:
         if data.input.kind == "text":
             yield from _tokenizer_of_nobody(document)
     count = document.labels.count
-    if count is None or facts.target == "embedding":
+    if count is None:
         return
     if facts.target == "class" and count < len(data.labels):
         detail = f"{count} labels are too few: at least one for each of the {len(data.labels)} classes"
