@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,20 +52,30 @@ def stage(
     *,
     teacher: Network | None = None,
     teacher_files: Path | None = None,
+    panel: Sequence[tuple[Network, Path]] = (),
+    student: tuple[Network, Path] | None = None,
     checkpoint: Path | None = None,
 ) -> Path:
-    """Put a job's inputs where the training process looks for them."""
+    """Put a job's inputs where the training process looks for them.
+
+    `panel` are several teachers, `student` the model that the student starts from, each with its files.
+    """
     inputs = folder / "in"
     (inputs / "dataset").mkdir(parents=True)
     for split in dataset.splits.values():
         shutil.copy(splits / split.file, inputs / "dataset" / split.file)
     if teacher_files is not None:
         shutil.copytree(teacher_files, inputs / "teachers" / "0")
+    for number, (_, files) in enumerate(panel):
+        shutil.copytree(files, inputs / "teachers" / str(number))
+    if student is not None:
+        shutil.copytree(student[1], inputs / "student")
     if checkpoint is not None:
         shutil.copy(checkpoint, inputs / "checkpoint")
     request = RunJob(
         document=parse_job(document),
-        teachers=[teacher] if teacher else [],
+        teachers=[teacher] if teacher else [network for network, _ in panel],
+        student=student[0] if student else None,
         dataset=dataset,
         resume=checkpoint is not None,
     )
