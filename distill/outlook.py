@@ -5,12 +5,12 @@ The unit of cost is one multiply-add; a backward pass costs twice a forward one.
 
 from collections.abc import Iterator, Sequence
 
+from distill import models
 from distill.config.job import Stage
 from distill.config.networks import Network
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.evaluate.cost import macs
 from distill.lessons import CONTROL_OF_TOP_CLASS, TOP_CLASS, name_of_generation, of_seed, wants_control
-from distill.models import build_on_meta, example_batch
 from distill.opening import Opened
 from distill.preprocess import view
 from distill.progress import GATHERING, Part
@@ -86,6 +86,9 @@ class _Outlook:
 
 
 def _macs(network: Network) -> int:
+    """Of one example."""
     seen = view(network.input, network.preprocessing)
-    module = build_on_meta(network.architecture, network.config, input=seen, num_outputs=network.num_outputs)
-    return macs(module.eval(), example_batch(seen, batch=1, device="meta"))
+    module = models.build_on_meta(
+        network.architecture, network.config, input=seen, num_outputs=network.num_outputs
+    )
+    return macs(models.blank(module).eval(), models.example_batch(seen, batch=1, device="cpu"))

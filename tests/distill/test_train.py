@@ -1,107 +1,50 @@
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from distill.batches import View
-from distill.config.losses import HardTarget, SoftTarget
-from distill.config.networks import Input, Preprocessing
+from distill.config.losses import Decoupled, HardTarget, LossTerm, MseLogits, ReverseKl, SoftTarget
+from distill.config.schedules import WeightOfShare, WeightRamp
 from distill.config.training import AdamW, EarlyStopping, Sgd, Training
-from distill.losses.terms import terms
-from distill.preprocess import Preprocessor
-from distill.train import FrozenTeacher, Learner, Lesson, accuracy_on, train
-
-FEATURES, CLASSES = 6, 3
-
-
-def view(examples: int, seed: int = 0) -> View:
-    """Points in three clouds."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(examples) % CLASSES
-    inputs = torch.randn(examples, FEATURES, generator=generator) + 2 * nn.functional.one_hot(
-        labels, FEATURES
-    )
-    features = Input(kind="tabular", shape=[FEATURES], dtype="float32")
-    return View(
-        inputs, labels, Preprocessor(Preprocessing(), features), torch.device("cpu"), "tabular-classification"
-    )
-
-
-def network(seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Linear(FEATURES, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, CLASSES)
-    )
-
-
-def lesson(training: Training, *, run: Any = "student", **facts: Any) -> Lesson:
-    seen = view(90)
-    steps = training.steps or 20
-    return Lesson(
-        **{
-            "run": run,
-            "training": training,
-            "terms": terms([SoftTarget(weight=0.5, temperature=2.0), HardTarget(weight=0.5)]),
-            "train": seen,
-            "validation": view(60, seed=1),
-            "rows": torch.arange(len(seen)),
-            "pass_length": len(seen),
-            "steps": steps,
-            "last_step": steps,
-            "teacher": FrozenTeacher(network(seed=5)),
-        }
-        | facts
-    )
-
-
-def weights(module: nn.Module) -> bytes:
-    return b"".join(tensor.numpy().tobytes() for tensor in module.state_dict().values())
+from distill.knowledge import Live
+from distill.lesson import Lesson
+from distill.losses.terms import Moment, Term
+from distill.teachers import FrozenTeacher
+from distill.train import judged, train
+from tests.distill.clouds import (
+    InFloat64,
+    learner,
+    lesson,
+    network,
+    plain_network,
+    terms,
+    view,
+    weights,
+)
 
 
 def test_a_teacher_comes_out_of_training_as_it_went_in() -> None:
-    training = Training(steps=12, batch_size=16)
     teacher = FrozenTeacher(network(seed=5))
     before = weights(teacher)
+    taught = lesson(Training(steps=12, batch_size=16), teacher=Live(teacher, view(90)))
 
-    list(train(lesson(training, teacher=teacher), Learner(network(), training)))
+    list(train(taught, learner(taught)))
 
     assert weights(teacher) == before
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
 
 
-@pytest.mark.parametrize("flip", [FrozenTeacher.train, lambda teacher: nn.ModuleList([teacher]).train()])
-def test_nothing_brings_a_teacher_out_of_eval_mode(flip: Callable[[FrozenTeacher], Any]) -> None:
-    teacher = FrozenTeacher(network())
-    inputs = torch.randn(8, FEATURES)
-    answer = teacher(inputs)
-
-    flip(teacher)
-
-    assert not any(module.training for module in teacher.network.modules())
-    assert teacher(inputs).equal(answer)
-
-
-def test_a_teachers_answers_come_in_the_order_of_the_datasets_labels() -> None:
-    module = network().eval()
-    inputs = torch.randn(4, FEATURES)
-
-    answer = FrozenTeacher(module, torch.tensor([2, 0, 1]))(inputs)
-
-    assert answer.equal(module(inputs)[:, [2, 0, 1]])
-
-
 def test_teacher_and_student_see_the_very_same_view() -> None:
     seen: dict[str, list[torch.Tensor]] = {"teacher": [], "student": []}
-    training = Training(steps=5, batch_size=16)
     teacher, student = FrozenTeacher(network(seed=5)), network()
+    taught = lesson(Training(steps=5, batch_size=16), teacher=Live(teacher, view(90)))
     teacher.network.register_forward_pre_hook(lambda _, inputs: seen["teacher"].append(inputs[0]))
     handle = student.register_forward_pre_hook(
         lambda module, inputs: seen["student"].append(inputs[0]) if module.training else None
     )
 
-    list(train(lesson(training, teacher=teacher), Learner(student, training)))
+    list(train(taught, learner(taught, student)))
     handle.remove()
 
     assert len(seen["student"]) == 5
@@ -110,105 +53,244 @@ def test_teacher_and_student_see_the_very_same_view() -> None:
 
 @pytest.mark.parametrize("optimizer", [AdamW(), Sgd(kind="sgd")], ids=["adamw", "sgd"])
 def test_the_same_seed_gives_the_same_weights(optimizer: AdamW | Sgd) -> None:
-    training = Training(steps=12, batch_size=16, optimizer=optimizer, max_grad_norm=1.0)
+    taught = lesson(Training(steps=12, batch_size=16, optimizer=optimizer, max_grad_norm=1.0))
 
     modules = [network(), network()]
     for module in modules:
-        list(train(lesson(training), Learner(module, training)))
+        list(train(taught, learner(taught, module)))
 
     assert weights(modules[0]) == weights(modules[1])
 
 
 def test_training_learns() -> None:
     training = Training(steps=150, batch_size=32, optimizer=AdamW(learning_rate=1e-2))
-    learner = Learner(network(), training)
-    start = accuracy_on(learner.module, view(60, seed=1), training)
+    taught = lesson(training, terms=terms(HardTarget(weight=1.0)), teacher=None)
+    beginner = learner(taught)
+    start = judged(beginner.module, taught)
 
-    list(train(lesson(training, terms=terms([HardTarget(weight=1.0)])), learner))
+    list(train(taught, beginner))
 
-    assert learner.last_accuracy is not None
-    assert learner.last_accuracy > max(0.7, start)
+    assert beginner.last_figure is not None
+    assert beginner.last_figure > max(0.7, start)
 
 
 def test_the_total_is_the_weighted_sum_of_the_unweighted_terms() -> None:
-    training = Training(steps=3, batch_size=16)
+    taught = lesson(Training(steps=3, batch_size=16))
 
-    for step in train(lesson(training), Learner(network(), training)):
+    for step in train(taught, learner(taught)):
         total, soft, hard = step.losses.tolist()
         assert total == pytest.approx(0.5 * soft + 0.5 * hard)
 
 
+def test_a_weight_moves_with_the_updates_of_the_stage() -> None:
+    ramp = WeightRamp(kind="linear", start=0.0, end=1.0)
+    taught = lesson(
+        Training(steps=5, batch_size=16), terms=terms(SoftTarget(weight=ramp), HardTarget(weight=0.5))
+    )
+
+    steps = list(train(taught, learner(taught)))
+
+    assert [step.weights["soft_target"] for step in steps] == [0.0, 0.25, 0.5, 0.75, 1.0]
+    for step in steps:
+        total, soft, hard = step.losses.tolist()
+        assert total == pytest.approx(step.weights["soft_target"] * soft + 0.5 * hard)
+
+
+def test_an_auto_weight_keeps_its_term_at_its_share_of_the_gradient() -> None:
+    apart = terms(
+        SoftTarget(weight=WeightOfShare(kind="auto", share=0.7), temperature=8.0), HardTarget(weight=1e-3)
+    )
+    taught = lesson(Training(steps=60, batch_size=90), terms=apart)
+
+    shares = [step.shares["soft_target"] for step in train(taught, learner(taught)) if step.shares]
+
+    assert shares[0] == pytest.approx(0.7)
+    assert sum(shares[-20:]) / 20 == pytest.approx(0.7, abs=0.1)
+
+
+def test_gradients_are_measured_fifty_times_a_stage_and_not_where_there_is_one_term() -> None:
+    taught = lesson(Training(steps=200, batch_size=4))
+    alone = lesson(Training(steps=200, batch_size=4), terms=terms(SoftTarget()))
+
+    assert sum(bool(step.shares) for step in train(taught, learner(taught))) == 50
+    assert not any(step.shares for step in train(alone, learner(alone)))
+
+
 def test_validation_is_measured_at_the_end_of_each_epoch_and_of_the_run() -> None:
-    training = Training(steps=14, batch_size=30)
+    taught = lesson(Training(steps=14, batch_size=30))
 
-    measured = [
-        step.number
-        for step in train(lesson(training), Learner(network(), training))
-        if step.validation_accuracy is not None
-    ]
+    steps = train(taught, learner(taught))
 
-    assert measured == [3, 6, 9, 12, 14]
+    assert [step.number for step in steps if step.validation is not None] == [3, 6, 9, 12, 14]
 
 
 def test_the_best_weights_by_validation_are_chosen_where_the_job_says_so() -> None:
     training = Training(steps=24, batch_size=30, select="best", optimizer=Sgd(kind="sgd", learning_rate=0.5))
-    learner = Learner(network(), training)
+    taught = lesson(training)
+    student = learner(taught)
     snapshots = {}
-    for step in train(lesson(training), learner):
-        if step.validation_accuracy is not None:
-            kept = {name: tensor.clone() for name, tensor in learner.module.state_dict().items()}
-            snapshots[step.number] = (step.validation_accuracy, kept)
+    for step in train(taught, student):
+        if step.validation is not None:
+            kept = {name: tensor.clone() for name, tensor in student.module.state_dict().items()}
+            snapshots[step.number] = (step.validation, kept)
+    student.choose()
 
-    best = max(accuracy for accuracy, _ in snapshots.values())
-    first_best = min(number for number, (accuracy, _) in snapshots.items() if accuracy == best)
-    assert learner.best_step == first_best
-    for name, tensor in learner.chosen_weights().items():
+    best = max(figure for figure, _ in snapshots.values())
+    first_best = min(number for number, (figure, _) in snapshots.items() if figure == best)
+    assert student.chosen_step == first_best < 24
+    for name, tensor in student.module.state_dict().items():
         assert tensor.equal(snapshots[first_best][1][name])
 
 
+STANDS_STILL: dict[str, Any] = {
+    "steps": 300,
+    "batch_size": 30,
+    "optimizer": Sgd(kind="sgd", learning_rate=1e-9),
+}
+
+
 def test_training_stops_early_after_epochs_without_a_better_figure() -> None:
-    training = Training(
-        steps=300,
-        batch_size=30,
-        optimizer=Sgd(kind="sgd", learning_rate=1e-9),
-        early_stopping=EarlyStopping(patience=2),
-    )
-    learner = Learner(network(), training)
+    taught = lesson(Training(**STANDS_STILL, early_stopping=EarlyStopping(patience=2)))
+    student = learner(taught)
 
-    list(train(lesson(training), learner))
+    list(train(taught, student))
 
-    assert learner.step < 60
-    assert learner.epochs_without_better == 2
+    assert student.step < 60
+    assert student.epochs_without_better == 2
 
 
 def test_a_control_has_as_many_updates_as_its_student_whatever_its_figures_are() -> None:
-    training = Training(
-        steps=300,
-        batch_size=30,
-        optimizer=Sgd(kind="sgd", learning_rate=1e-9),
-        early_stopping=EarlyStopping(patience=1),
+    control = lesson(Training(**STANDS_STILL, early_stopping=EarlyStopping(patience=1)), ends_after=40)
+    student = learner(control)
+
+    list(train(control, student))
+
+    assert student.step == 40
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        [SoftTarget()],
+        [HardTarget(weight=1.0)],
+        [Decoupled(weight=0.3), HardTarget()],
+        [ReverseKl(), MseLogits(), HardTarget(weight=0.5)],
+    ],
+    ids=lambda sections: "+".join(section.kind for section in sections),
+)
+@pytest.mark.parametrize("max_grad_norm", [None, 0.05])
+def test_parts_of_a_batch_give_the_update_of_the_whole(
+    sections: list[LossTerm], max_grad_norm: float | None
+) -> None:
+    """A third of the examples is labeled, so that the parts hold very different numbers of labels."""
+    ends = []
+    for parts in (1, 2, 5, 30):
+        training = Training(
+            steps=6, batch_size=30, accumulate=parts, max_grad_norm=max_grad_norm, optimizer=Sgd(kind="sgd")
+        )
+        seen = view(90, labeled=30)
+        teacher = Live(FrozenTeacher(InFloat64(plain_network(seed=5))), seen)
+        taught = lesson(training, terms=terms(*sections), train=seen, teacher=teacher)
+        student = learner(taught, InFloat64(plain_network()))
+        losses = torch.stack([step.losses for step in train(taught, student)])
+        ends.append((losses, torch.cat([weight.flatten() for weight in student.module.parameters()])))
+
+    for losses, end in ends[1:]:
+        torch.testing.assert_close(losses, ends[0][0], rtol=1e-11, atol=1e-13)
+        torch.testing.assert_close(end, ends[0][1], rtol=1e-11, atol=1e-13)
+
+
+def test_a_batch_in_parts_is_never_computed_as_a_whole() -> None:
+    sizes = []
+    taught = lesson(Training(steps=2, batch_size=30, accumulate=6))
+    student = learner(taught)
+    student.module.register_forward_pre_hook(
+        lambda module, inputs: sizes.append(len(inputs[0])) if module.training else None
     )
-    learner = Learner(network(), training)
 
-    list(train(lesson(training, run="control", last_step=40), learner))
+    list(train(taught, student))
 
-    assert learner.step == 40
+    assert sizes == [5] * 12
 
 
-def test_a_restored_learner_takes_the_same_next_steps() -> None:
-    training = Training(steps=20, batch_size=16, select="best")
-    taught = lesson(training)
-    whole = Learner(network(), training)
+class Brings(nn.Module):
+    """From the student's hidden features to the teacher's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            self.linear = nn.Linear(8, 16)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        brought: torch.Tensor = self.linear(hidden)
+        return brought
+
+
+def hint(projector: Brings) -> Term:
+    def loss(moment: Moment) -> torch.Tensor:
+        hidden = projector(moment.student.taps["1"])
+        return (hidden - moment.taught.taps["1"]).square().mean()
+
+    return Term("hint", 1.0, loss, "examples", projector, student_taps=("1",), teacher_taps=("1",))
+
+
+def hinted(training: Training) -> tuple[Lesson, Brings]:
+    """A lesson with a term between layers, and the projector of that."""
+    seen, projector = view(90), Brings()
+    teacher = Live(FrozenTeacher(plain_network(seed=5)), seen, ["1"])
+    between = (hint(projector), *terms(HardTarget()))
+    return lesson(training, train=seen, terms=between, teacher=teacher), projector
+
+
+def test_a_projector_learns_with_the_student_and_is_no_part_of_it() -> None:
+    taught, projector = hinted(Training(steps=40, batch_size=30))
+    before = projector.linear.weight.clone()
+    student = learner(taught, plain_network(width=8))
+
+    losses = [step.losses[1].item() for step in train(taught, student)]
+
+    assert not projector.linear.weight.equal(before)
+    assert losses[-1] < losses[0]
+    assert student.module.state_dict().keys() == plain_network().state_dict().keys()
+
+
+def test_a_projector_goes_on_where_a_restored_learner_stands() -> None:
+    training = Training(steps=20, batch_size=30)
+    whole, projector = hinted(training)
+    list(train(whole, learner(whole, plain_network(width=8))))
+
+    first, _ = hinted(training)
+    begun = learner(first, plain_network(width=8))
+    for step in train(first, begun):
+        if step.number == 7:
+            break
+    state = begun.state()
+    second, restored = hinted(training)
+    resumed = learner(second, plain_network(seed=9, width=8))
+    resumed.restore(state)
+    list(train(second, resumed))
+
+    assert weights(restored) == weights(projector)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_restored_learner_takes_the_same_next_steps(precision: Any) -> None:
+    training = Training(steps=20, batch_size=16, select="best", precision=precision)
+    auto = terms(SoftTarget(weight=WeightOfShare(kind="auto", share=0.5)), HardTarget(weight=1.0))
+    taught = lesson(training, terms=auto)
+    whole = learner(taught)
     list(train(taught, whole))
 
-    first = Learner(network(), training)
+    first = learner(taught)
     for step in train(taught, first):
         if step.number == 9:
             break
     state = first.state()
-    second = Learner(network(seed=9), training)
+    second = learner(taught, network(seed=9))
     second.restore(state)
     list(train(taught, second))
 
     assert weights(second.module) == weights(whole.module)
     assert second.best_step == whole.best_step
+    assert second.state().facts == whole.state().facts
