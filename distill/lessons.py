@@ -161,9 +161,7 @@ class Lessons:
 
     def _together(self, stages: list[Stage], learner: str) -> tuple[Lesson, ...]:
         """The lessons of one of two students. What the other one says comes with the training."""
-        return tuple(
-            self._lesson(stage.training, self._opened.terms_of(stage.losses, learner)) for stage in stages
-        )
+        return tuple(self._lesson(stage.training, self._opened.terms_of(stage, learner)) for stage in stages)
 
     def _control(self, number: int) -> Course:
         """Hard targets alone, on the labeled rows, repeated to fill as many updates as the student had."""
@@ -186,7 +184,7 @@ class Lessons:
 
     def _taught(self, stage: Stage, teacher: Teacher, learner: str = "student") -> Lesson:
         """The terms of a stage, on every row; where none of them needs the teacher, by labels."""
-        terms = self._opened.terms_of(stage.losses, learner)
+        terms = self._opened.terms_of(stage, learner)
         if not any(term.needs_teacher for term in terms):
             return self._by_labels(stage.training, terms)
         layers = tuple(name for term in terms for name in term.teacher_taps)

@@ -1,6 +1,6 @@
 """Phase `inspecting`: open what a job was given, and refuse before any training what cannot work."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from distill.admission import admit
 from distill.batches import View
 from distill.config.folder import RunJob
 from distill.config.job import JobDocument, Stage
-from distill.config.losses import LossTerm
 from distill.config.networks import Dataset, Network, Preprocessing, Scale
 from distill.config.students import NetworkToBuild
 from distill.config.tasks import TASKS
@@ -88,9 +87,9 @@ class Opened:
         """The student's stages, every layer named."""
         return self.tuitions["student"].course
 
-    def terms_of(self, losses: Sequence[LossTerm], learner: str = "student") -> tuple[Term, ...]:
-        """The terms of a stage of this learner's course; projectors come fresh, each time the same."""
-        return self.tuitions[learner].terms(losses)
+    def terms_of(self, stage: Stage, learner: str = "student") -> tuple[Term, ...]:
+        """The terms of a stage of this learner's course, or of the same stage with another seed."""
+        return self.tuitions[learner].terms(stage)
 
     def fresh_student(self, seed: int, teacher: nn.Module | None = None) -> nn.Module:
         """A student as it begins, on the device; the same seed gives the same weights.

@@ -24,13 +24,14 @@ class Tuition:
     target: Target
     course: list[Stage]
 
-    def terms(self, losses: Sequence[LossTerm]) -> tuple[Term, ...]:
-        """The terms of a stage of this course. Projectors come fresh, each time the same."""
-        return terms_of(
-            losses,
-            target=self.target,
-            layer_term=lambda section: layer_term(section, student=self.student, teacher=self.teacher),
-        )
+    def terms(self, stage: Stage) -> tuple[Term, ...]:
+        """The terms of a stage of this course. Projectors come fresh, the same for the same seed."""
+        seed = stage.training.seed
+
+        def between_layers(section: LayerTerm) -> Term:
+            return layer_term(section, student=self.student, teacher=self.teacher, seed=seed)
+
+        return terms_of(stage.losses, target=self.target, layer_term=between_layers)
 
 
 def tuitions(

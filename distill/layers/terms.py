@@ -45,7 +45,7 @@ Losses = Callable[[Features, Features, Tensor | None], Iterable[Tensor]]
 """From what the taps of student and teacher gave, and the mask of the tokens, to a loss for each pair."""
 
 
-def layer_term(section: LayerTerm, *, student: Anatomy, teacher: Anatomy, seed: int = 0) -> Term:
+def layer_term(section: LayerTerm, *, student: Anatomy, teacher: Anatomy, seed: int) -> Term:
     """The term that a section describes whose layers are `resolved`.
 
     Its loss is the mean over the pairs of layers, so that a weight means the same for any number of
