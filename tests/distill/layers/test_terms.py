@@ -197,6 +197,17 @@ def test_a_weight_means_the_same_for_any_number_of_layers() -> None:
     )
 
 
+def test_a_review_goes_up_from_the_deepest_stage_however_the_stages_are_listed() -> None:
+    student, teacher = resnet([1, 1], 4).eval(), resnet([1, 1], 6).eval()
+    stages = [{"student": f"layer{number}", "teacher": f"layer{number}"} for number in (1, 2)]
+    inputs = batch(student)
+    losses = [
+        loss_of(term_between(student, teacher, "review", layers=listed), student, teacher, inputs)
+        for listed in (stages, stages[::-1])
+    ]
+    torch.testing.assert_close(*losses)
+
+
 def test_attention_is_that_of_the_networks_themselves() -> None:
     student, teacher = bert(1, 8, 2).eval(), bert(1, 12, 2).eval()
     inputs = batch(student)
