@@ -49,7 +49,8 @@ def layer_term(section: LayerTerm, *, student: Anatomy, teacher: Anatomy, seed: 
     """The term that a section describes whose layers are `resolved`.
 
     Its loss is the mean over the pairs of layers, where the papers write a sum, so that a weight means
-    the same for any number of them. A projector is a function of the shapes and `seed` alone, on the CPU; each call makes its own.
+    the same for any number of them. A projector is a function of the shapes and `seed` alone, on the
+    CPU; each call makes its own.
     """
     assert section.layers != "auto"
     pairs = section.layers
