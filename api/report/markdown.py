@@ -36,7 +36,7 @@ def markdown(report: Mapping[str, Any], *, job_id: str) -> str:
         f"Job `{job_id}`, {_text(asked['task'])}.",
         f"**{_verdict(result)}**",
         "## Figures",
-        _table(["", *_columns(report)], _figure_rows(report)),
+        _table(["", *map(_text, _columns(report))], _figure_rows(report)),
         "All figures are of the test split, measured on the written files.",
         "## Comparison",
         _table(["", "value", "low", "high"], list(_comparison_rows(result))),
@@ -76,7 +76,7 @@ def _comparison_rows(result: Mapping[str, Any]) -> Iterator[list[str]]:
         figure = result.get(name)
         if figure is not None and figure.get("value") is not None:
             yield [title, *(_number(figure[bound]) for bound in ("value", "low", "high"))]
-        elif name in result:
+        elif name in result and name != "gain_over_teacher_argmax":
             yield [title, _text((figure or {}).get("reason", "not measured")), "", ""]
     for name, title in _PLAIN.items():
         if result.get(name) is not None:
@@ -90,7 +90,7 @@ def _seeds(result: Mapping[str, Any]) -> Iterator[str]:
     controls = [name for name in ("control", "teacher_argmax") if seeds[0].get(name) is not None]
     yield "## Seeds"
     yield _table(
-        ["seed", "student", *controls, "shipped"],
+        ["seed", "student", *map(_text, controls), "shipped"],
         [
             [
                 str(seed["seed"]),

@@ -121,12 +121,13 @@ def _resampled_seeds(seeds: int, random: np.random.Generator) -> NDArray[np.int6
 
 def intervals_note(seeds: int) -> str:
     """What the intervals of a job of so many seeds are about, for its reader."""
-    said = "95% intervals by paired bootstrap over test examples"
+    over_examples = "95% intervals by paired bootstrap over test examples"
     if seeds == 1:
-        return f"{said}, of this run alone: another seed was not tried"
+        return f"{over_examples}, of this run alone: another seed was not tried"
+    of_means = f"retention, gain and gap_closed compare the means of {seeds} seeds"
     if seeds < SEEDS_TO_RESAMPLE:
-        return f"{said}, of the mean of {seeds} seeds: too few to say how far seeds differ"
-    return f"95% intervals by paired bootstrap over {seeds} seeds, then over test examples"
+        return f"{over_examples}; {of_means}, too few to say how far seeds differ"
+    return f"95% intervals by paired bootstrap over seeds, then over test examples; {of_means}"
 
 
 def interval(values: Figures) -> dict[str, float]:
@@ -168,7 +169,9 @@ def nothing(reason: str) -> dict[str, Any]:
 
 def _retention(sample: Resampled) -> dict[str, Any]:
     if (sample.teacher <= 0).any():
-        return nothing("the teacher's own figure is so near to zero on test that a share of it is noise")
+        return nothing(
+            "the teacher's own figure is not clearly above zero on test: a share of it says nothing"
+        )
     return interval(sample.student / sample.teacher)
 
 

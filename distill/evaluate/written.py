@@ -7,13 +7,14 @@ from pathlib import Path
 from distill.attempt import Attempt
 from distill.config.networks import Network
 from distill.config.teachers import Mutual, TeacherToTrain
-from distill.evaluate.measure import Candidate, NetworkFile
+from distill.evaluate.measure import TIMED, Candidate, NetworkFile
 from distill.evaluate.seeds import SeedOfJob
 from distill.export.student import write_network
 from distill.models import load_network
 from distill.opening import Opened
 
-KINDS = ("student", "control", "control.teacher_argmax")
+TOP_CLASS = "control.teacher_argmax"
+KINDS = ("student", "control", TOP_CLASS)
 """Runs that there are for each seed."""
 
 
@@ -21,7 +22,7 @@ def write_runs(
     opened: Opened, attempt: Attempt, folder: Path, seeds: Sequence[SeedOfJob]
 ) -> dict[str, Candidate]:
     """Write the weights of each run to a file of its own, `out/NAME/NAME.safetensors`; the uploaded
-    teachers lie there already."""
+    teachers lie there already. Teacher, student and control come first."""
     kinds = (*KINDS, "teacher") if isinstance(opened.document.teacher, Mutual) else KINDS
     names = {each.run(kind): each.name(kind) for each in seeds for kind in kinds}
     candidates = {}
@@ -36,7 +37,8 @@ def write_runs(
             load=partial(load_network, record, path.parent),
             labels_used=_labels_used(opened, run),
         )
-    return candidates
+    first = [name for name in TIMED if name in candidates]
+    return {name: candidates[name] for name in dict.fromkeys([*first, *candidates])}
 
 
 def _uploaded(opened: Opened, folder: Path) -> Candidate:
@@ -54,7 +56,7 @@ def _record(opened: Opened, run: str) -> Network:
 
 
 def _labels_used(opened: Opened, run: str) -> int:
-    if opened.science.target == "embedding":
+    if opened.science.target == "embedding" or run.startswith(TOP_CLASS):
         return 0
     sees_all = run == "teacher" and isinstance(opened.document.teacher, TeacherToTrain)
     return len((opened.everything if sees_all else opened.train).labeled_rows())

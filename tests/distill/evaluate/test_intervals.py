@@ -82,7 +82,7 @@ def test_a_share_of_a_teacher_that_explains_nothing_is_not_given() -> None:
     found = compared(numbers([0.1, -0.2, 0.1]), numbers([0.5, 0.4, 0.6]), numbers([0.5, 0.4, 0.6]))
 
     assert found["retention"]["value"] is None
-    assert "near to zero" in found["retention"]["reason"]
+    assert "not clearly above zero" in found["retention"]["reason"]
 
 
 def test_what_soft_targets_gave_beyond_the_top_class_is_measured_where_that_was_asked_for() -> None:
@@ -177,7 +177,7 @@ def test_each_student_stays_with_the_control_of_its_own_seed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seeds", "said"), [(1, "this run alone"), (2, "2 seeds: too few"), (3, "3 seeds, then")]
+    ("seeds", "said"), [(1, "this run alone"), (2, "2 seeds, too few"), (3, "over seeds, then")]
 )
 def test_the_note_says_what_was_resampled(seeds: int, said: str) -> None:
     assert said in intervals_note(seeds)
