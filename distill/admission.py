@@ -156,7 +156,7 @@ class _Scales:
             batch = max(_at_once(training) for training in trainings)
             require_memory(weights_alone(module, optimizers), self.memory_bytes, who, total_at)
         if self.device == "cpu":
-            module = models.blank(module)
+            module = models.for_dry_forward(module, self.seen)
         footprint, anatomy = self._shown(module, network, optimizers, batch, pointer)
         if trainings:
             require_memory(footprint, self.memory_bytes, who, total_at)

@@ -124,7 +124,8 @@ class _Casting:
             return smaller_than(teacher, asked.from_teacher, seen=self._seen, task=self.dataset.task)
         if asked.model is not None:
             assert self.start is not None
-            return NetworkToBuild(architecture=self.start.architecture, config=self.start.config)
+            config = models.complete(self.start.architecture, self.start.config, task=self.dataset.task)
+            return NetworkToBuild(architecture=self.start.architecture, config=config)
         network = asked.network()
         assert network is not None
         return self._built(network, pointer)

@@ -14,7 +14,7 @@ from distill.config.job import JobDocument, Stage
 from distill.config.networks import Dataset, Network, Preprocessing, Scale
 from distill.config.students import NetworkToBuild
 from distill.config.tasks import TASKS
-from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
+from distill.config.teachers import Mutual, TeacherToTrain
 from distill.data.opened import open_split
 from distill.fitting import TOKENIZER
 from distill.labels import answered_by, scale_of, standardized, with_fewer_labels
@@ -91,7 +91,7 @@ class Opened:
         """The terms of a stage of this learner's course, or of the same stage with another seed."""
         return self.tuitions[learner].terms(stage)
 
-    def fresh_student(self, seed: int, teacher: nn.Module | None = None) -> nn.Module:
+    def fresh_student(self, seed: int, teacher: Teacher | None = None) -> nn.Module:
         """A student as it begins, on the device; the same seed gives the same weights.
 
         `teacher` is who it takes its layers from, where it does: a teacher that the job has trained,
@@ -100,7 +100,7 @@ class Opened:
         student = self.fresh(self.student_network, seed)
         asked = self.document.student
         if asked.from_teacher is not None:
-            giver = teacher if isinstance(teacher, Teacher) else self.uploaded_teacher
+            giver = teacher or self.uploaded_teacher
             assert giver is not None
             first = self.teacher_network
             inherit(
@@ -117,9 +117,9 @@ class Opened:
         return student
 
     def fresh_teacher(self, seed: int) -> nn.Module:
-        """The teacher that the job trains, as it begins. Where it is of the student's own kind, or
-        teaches and learns with it, it begins elsewhere than the student of this seed."""
-        if isinstance(self.document.teacher, Mutual | SelfTaught):
+        """The teacher that the job trains, as it begins. One that learns together with the student
+        begins elsewhere than the student of this seed, even where both are of one kind."""
+        if isinstance(self.document.teacher, Mutual):
             seed += ANOTHER_BEGINNING
         return self.fresh(self.teacher_network, seed)
 

@@ -91,4 +91,5 @@ def _macs(network: Network) -> int:
     module = models.build_on_meta(
         network.architecture, network.config, input=seen, num_outputs=network.num_outputs
     )
-    return macs(models.blank(module).eval(), models.example_batch(seen, batch=1, device="cpu"))
+    module = models.for_dry_forward(module, seen).eval()
+    return macs(module, models.example_batch(seen, batch=1, device=models.device_of(module)))

@@ -5,9 +5,11 @@ from pathlib import Path
 from distill.attempt import Attempt
 from distill.channel import Events, StopLine
 from distill.conclusion import Conclusion
+from distill.config.events import Resolved
 from distill.config.folder import RunJob
+from distill.fingerprint import fingerprint
 from distill.lessons import Lessons
-from distill.opening import fingerprint, open_job
+from distill.opening import open_job
 from distill.outlook import ahead
 
 
@@ -22,7 +24,8 @@ def run_job(request: RunJob, folder: Path, events: Events, stop: StopLine) -> No
     if request.resume:
         attempt.resume(folder / "in" / "checkpoint")
     with attempt.phase("inspecting"):
-        opened = open_job(request, folder, attempt.warn)
+        opened = open_job(request, folder, attempt.warn, heed=attempt.heed)
+        events.send(Resolved(stages=opened.course))
         lessons = Lessons(opened, attempt.finished)
         attempt.progress.plan(ahead(opened, gathers=lessons.gathers))
 

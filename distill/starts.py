@@ -60,13 +60,16 @@ def speak(student: nn.Module, order: Tensor | None, units: Affine | None) -> Non
             head.weight.copy_(head.weight[order])
             head.bias.copy_(head.bias[order])
         if units is not None:
-            head.weight.mul_(units.factor.unsqueeze(-1))
-            head.bias.mul_(units.factor).add_(units.offset)
+            factor, offset = units.factor.to(head.weight), units.offset.to(head.weight)
+            head.weight.mul_(factor.unsqueeze(-1))
+            head.bias.mul_(factor).add_(offset)
 
 
 def kept_blocks(choice: FromTeacher, surgery: Surgery, original: Original) -> list[int]:
     """Which blocks of the teacher the student has, in rising order."""
     blocks, needed = surgery.blocks(original), surgery.needed(original)
+    if blocks == 0:
+        raise _unfit("the teacher is one layer alone", "say the student's architecture")
     if choice.layers is None:
         return _spread(choice.num_layers or blocks, blocks, needed)
     beyond = [layer for layer in choice.layers if layer >= blocks]
@@ -79,18 +82,24 @@ def kept_blocks(choice: FromTeacher, surgery: Surgery, original: Original) -> li
     for block, reason in needed.items():
         if block not in choice.layers:
             raise _unfit(
-                f"block {block} of the teacher {reason}: a student needs it", _keep(needed), "layers"
+                f"block {block} of the teacher {reason}: a student needs it",
+                f"keep {', '.join(map(str, needed))}",
+                "layers",
             )
     return choice.layers
 
 
 def _spread(count: int, blocks: int, needed: Mapping[int, str]) -> list[int]:
     if count > blocks:
-        raise _unfit(f"the teacher has {blocks} blocks, and not {count}", f"at most {blocks}", "num_layers")
+        raise _unfit(
+            f"the teacher has {blocks} blocks; {count} cannot be taken of it",
+            f"ask for at most {blocks}",
+            "num_layers",
+        )
     if count < len(needed):
         raise _unfit(
-            f"{count} blocks are too few: {len(needed)} of the teacher's are needed, one for each stage",
-            _keep(needed),
+            f"{count} blocks are too few: {len(needed)} of the teacher's must stay, one for each stage",
+            f"ask for at least {len(needed)}",
             "num_layers",
         )
     even = spread(count, blocks)
@@ -101,12 +110,9 @@ def _spread(count: int, blocks: int, needed: Mapping[int, str]) -> list[int]:
     return sorted([*needed, *chosen])
 
 
-def _keep(needed: Mapping[int, str]) -> str:
-    return f"keep {', '.join(map(str, needed))}"
-
-
-def _unfit(message: str, hint: str, field: str) -> Rejected:
-    return Rejected("layers_unfit", "user", message, hint, {"pointer": f"{AT}/{field}"})
+def _unfit(message: str, hint: str, field: str | None = None) -> Rejected:
+    pointer = AT if field is None else f"{AT}/{field}"
+    return Rejected("layers_unfit", "user", message, hint, {"pointer": pointer})
 
 
 def _surgery(architecture: str) -> Surgery:

@@ -197,10 +197,10 @@ def in_units_of(job: Scale | None, own: Scale | None, order: Tensor | None) -> A
 
     A network without a scale answers in the units of its labels, and so does a job that has none.
     """
-    if job == own:
-        return None
     mean, std = _numbers(own, order)
     job_mean, job_std = _numbers(job, None)
+    if torch.equal(mean, job_mean) and torch.equal(std, job_std):
+        return None
     return Affine(std / job_std, (mean - job_mean) / job_std, axis=-1)
 
 

@@ -88,12 +88,14 @@ def build_on_meta(architecture: str, config: dict[str, Any], *, input: Input, nu
         return build(architecture, config, input=input, num_outputs=num_outputs)
 
 
-def blank(module: nn.Module) -> nn.Module:
-    """The network of a meta module on the CPU, its weights all zero: to see shapes by a real forward.
+def for_dry_forward(module: nn.Module, input: Input) -> nn.Module:
+    """A meta module as it is quickest to show it an example: on the CPU with weights of zero.
 
-    On the CPU that is a matter of milliseconds; on the meta device torch first loads a second's worth
-    of itself.
+    There it takes milliseconds, where torch would first load a second's worth of itself for the meta
+    device. Not so of a transformer, which has that loaded anyway, and may read long texts: it stays.
     """
+    if input.kind == "text":
+        return module
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
             setattr(part, name, nn.Parameter(torch.zeros(parameter.shape, dtype=parameter.dtype)))

@@ -16,6 +16,7 @@ from distill.data.opened import open_split
 from distill.models import load_network
 from distill.preprocess import Preprocessor
 from distill.rejection import Rejected
+from distill.tasks import science_of
 from distill.teachers import FrozenTeacher
 from distill.trial import try_teacher
 from tests.distill.conftest import Inspected
@@ -23,6 +24,7 @@ from tests.distill.folders import of_kind, run, stage
 
 FEW: dict[str, Any] = {"steps": 60, "batch_size": 64, "optimizer": {"kind": "adamw", "learning_rate": 1e-2}}
 SCALED = Preprocessing(scale=1 / 255)
+CLASSES = science_of("image-classification")
 
 
 def nearest_mean(digits: Inspected, folder: Path, order: list[int]) -> Network:
@@ -107,7 +109,7 @@ def test_answers_that_are_no_logits_are_refused(
     teacher, network = answering(digits, tmp_path / "teacher", last)
 
     with pytest.raises(Rejected) as refused:
-        try_teacher(teacher, validation(digits), network, lambda *_: None)
+        try_teacher(teacher, validation(digits), CLASSES, [network], lambda *_: None)
 
     assert refused.value.code == code
 
@@ -126,7 +128,8 @@ def test_a_teacher_that_guesses_is_named_even_where_the_data_is_sorted(
     try_teacher(
         teacher,
         replace(view, inputs=view.inputs[sorted_rows], labels=view.labels[sorted_rows]),
-        network,
+        CLASSES,
+        [network],
         lambda code, _: warned.append(code),
     )
 
