@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -22,6 +22,7 @@ NAN = float("nan")
 
 cuts = st.sets(st.integers(1, EXAMPLES - 1)).map(lambda at: [0, *sorted(at), EXAMPLES])
 seeds = st.integers(0, 2**31)
+few = settings(max_examples=25)  # of each of many losses
 
 
 def parts_of(rows: list[int]) -> list[Tensor]:
@@ -40,6 +41,7 @@ def in_parts(
 
 
 @pytest.mark.parametrize("case", DIVISIBLE.values(), ids=DIVISIBLE.keys())
+@few
 @given(seed=seeds, rows=cuts)
 def test_a_batch_in_parts_has_the_loss_and_the_gradient_of_the_whole(
     case: Case, seed: int, rows: list[int]
@@ -60,6 +62,7 @@ LABELS: dict[Target, Tensor] = {
 
 
 @pytest.mark.parametrize("target", LABELS)
+@few
 @given(seed=seeds, rows=cuts)
 def test_labels_that_lie_unevenly_in_the_parts_count_as_in_the_whole(
     target: Target, seed: int, rows: list[int]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill import losses
@@ -13,6 +13,7 @@ from tests.distill.losses.every import EVERY, EXAMPLES, OF_CLASSES, OF_EMBEDDING
 
 BESIDE_PADDING = ["hidden_state mse", "attention_map scores", "attention_map probabilities", "value_relation"]
 seeds = st.integers(0, 2**31)
+few = settings(max_examples=25)  # of each of many losses
 
 
 def each(cases: Mapping[str, Case]) -> pytest.MarkDecorator:
@@ -26,6 +27,7 @@ def test_every_public_loss_with_a_teacher_is_here() -> None:
 
 
 @each(EVERY)
+@few
 @given(seed=seeds)
 def test_a_student_that_equals_its_teacher_has_no_loss_and_nothing_to_learn(case: Case, seed: int) -> None:
     batch = case.batch(seed)
@@ -36,6 +38,7 @@ def test_a_student_that_equals_its_teacher_has_no_loss_and_nothing_to_learn(case
 
 
 @each(EVERY)
+@few
 @given(seed=seeds)
 def test_a_student_that_differs_has_a_positive_loss_and_something_to_learn(case: Case, seed: int) -> None:
     batch = case.batch(seed)
@@ -45,6 +48,7 @@ def test_a_student_that_differs_has_a_positive_loss_and_something_to_learn(case:
 
 
 @each(EVERY)
+@few
 @given(seed=seeds, order=st.permutations(range(EXAMPLES)))
 def test_the_order_of_the_batch_means_nothing(case: Case, seed: int, order: list[int]) -> None:
     batch, rows = case.batch(seed), torch.tensor(order)
@@ -53,6 +57,7 @@ def test_the_order_of_the_batch_means_nothing(case: Case, seed: int, order: list
 
 
 @each(OF_CLASSES | OF_EMBEDDINGS)
+@few
 @given(seed=seeds, order=st.permutations(range(5)))
 def test_the_order_of_the_classes_means_nothing(case: Case, seed: int, order: list[int]) -> None:
     batch, place = case.batch(seed), torch.tensor(order)
