@@ -1,14 +1,21 @@
 """The built-in networks: their shapes, and the self-containment that a stand-alone loader needs."""
 
 import ast
+import copy
+import os
 from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
 import torch
+import transformers
+from safetensors.torch import save_file
 from torch import nn
 
 from distill import models
-from distill.config.networks import Input
+from distill.config.networks import Input, Network, Scale
+from distill.config.tasks import Task
 from distill.rejection import Rejected
 
 DIGIT = Input(kind="image", shape=[1, 8, 8], dtype="float32")
@@ -66,6 +73,89 @@ def test_a_bert_gives_logits_and_pays_no_heed_to_padding() -> None:
     mask = torch.tensor([[1, 1, 1, 0, 0]])
     short = module({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
     torch.testing.assert_close(module({"input_ids": padded, "attention_mask": mask}), short)
+
+
+NAMES_OF_HEAD = {
+    "sequence": transformers.BertForSequenceClassification,
+    "token": transformers.BertForTokenClassification,
+}
+
+
+@pytest.mark.parametrize("head", ["sequence", "token"])
+def test_a_head_has_the_names_and_gives_the_answers_of_transformers(head: str) -> None:
+    module = models.build("huggingface", SMALL_BERT | {"head": head}, input=TEXT, num_outputs=3).eval()
+    theirs = NAMES_OF_HEAD[head](module.config).eval()
+    theirs.load_state_dict(module.state_dict(), strict=True)
+    ids, mask = torch.tensor([[2, 7, 3], [2, 3, 0]]), torch.tensor([[1, 1, 1], [1, 1, 0]])
+
+    given = module({"input_ids": ids, "attention_mask": mask})
+
+    torch.testing.assert_close(given, theirs(input_ids=ids, attention_mask=mask).logits)
+    assert given.shape == ((2, 3) if head == "sequence" else (2, 3, 3))
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_an_embedding_is_pooled_over_the_tokens_that_are_no_padding(pooling: str, normalize: bool) -> None:
+    config = SMALL_BERT | {"head": "embedding", "pooling": pooling, "normalize": normalize}
+    module = models.build("huggingface", config, input=TEXT, num_outputs=32).eval()
+    theirs = transformers.BertModel(module.config, add_pooling_layer=False).eval()
+    theirs.load_state_dict(module.state_dict(), strict=True)
+    ids, mask = torch.tensor([[2, 7, 3], [2, 3, 0]]), torch.tensor([[1, 1, 1], [1, 1, 0]])
+    states = theirs(input_ids=ids, attention_mask=mask).last_hidden_state
+    pooled = torch.stack([states[0].mean(0), states[1, :2].mean(0)]) if pooling == "mean" else states[:, 0]
+    expected = nn.functional.normalize(pooled, dim=-1) if normalize else pooled
+
+    torch.testing.assert_close(module({"input_ids": ids, "attention_mask": mask}), expected)
+    torch.testing.assert_close(module({"input_ids": ids[:1]}), expected[:1])
+
+
+def test_an_embedding_of_another_size_than_the_states_is_projected() -> None:
+    module = models.build("huggingface", SMALL_BERT | {"head": "embedding"}, input=TEXT, num_outputs=7)
+    assert module({"input_ids": torch.tensor([[2, 7, 3]])}).shape == (1, 7)
+    assert module.projection.weight.shape == (7, 32)
+
+
+@pytest.mark.parametrize(
+    ("task", "head"),
+    [
+        ("text-classification", "sequence"),
+        ("multi-label-classification", "sequence"),
+        ("regression", "sequence"),
+        ("token-classification", "token"),
+        ("feature-extraction", "embedding"),
+    ],
+)
+def test_a_transformer_has_the_head_that_its_task_needs(task: Task, head: str) -> None:
+    assert models.complete("huggingface", SMALL_BERT, task=task)["head"] == head
+    assert models.complete("huggingface", SMALL_BERT | {"head": head}, task=task)["head"] == head
+    other = "token" if head != "token" else "embedding"
+    with pytest.raises(Rejected, match=f"{task} needs '{head}'"):
+        models.complete("huggingface", SMALL_BERT | {"head": other}, task=task)
+
+
+def test_numbers_come_in_the_units_of_their_labels_under_the_names_of_the_file(tmp_path: Path) -> None:
+    module = models.build("mlp", {"depth": 2, "width": 5}, input=TABLE, num_outputs=2).eval()
+    save_file(module.state_dict(), tmp_path / "model.safetensors")
+    network = Network(
+        task="regression",
+        architecture="mlp",
+        config={"depth": 2, "width": 5},
+        labels=["up", "down"],
+        num_outputs=2,
+        input=TABLE,
+        scale=Scale(mean=[100.0, -3.0], std=[2.0, 0.5]),
+        files={"model.safetensors": "of no matter here"},
+    )
+    rows = torch.randn(4, 64)
+
+    loaded = models.load_network(network, tmp_path)
+
+    expected = module(rows) * torch.tensor([2.0, 0.5]) + torch.tensor([100.0, -3.0])
+    torch.testing.assert_close(loaded(rows), expected)
+    torch.testing.assert_close(copy.deepcopy(loaded).double()(rows.double()), expected.double())
+    assert loaded.state_dict().keys() == module.state_dict().keys()
+    assert models.layers(loaded, TABLE) == models.layers(module, TABLE)
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "cnn", "resnet"])
