@@ -1,6 +1,6 @@
 """Jobs and their results as tables for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -74,8 +74,18 @@ def plan(found: Plan) -> RenderableType:
         ("student bytes", _count(student.get("size_bytes"))),
         ("fits memory", "yes" if found.get("fits_memory") else "no"),
         *((name.replace("_", " "), str(value)) for name, value in estimate.items()),
+        *_layers((found.get("resolved_spec") or {}).get("stages") or []),
     )
     return Group(lines, *_warnings(found.get("warnings")))
+
+
+def _layers(stages: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Which layers each term compares, student's with teacher's."""
+    for stage in stages:
+        for term in stage["losses"]:
+            if isinstance(pairs := term.get("layers"), list):
+                compared = ", ".join(f"{pair['student']} with {pair['teacher']}" for pair in pairs)
+                yield f"{stage['name']}: {term['kind'].replace('_', ' ')}", compared
 
 
 def one_input(found: Mapping[str, Any]) -> RenderableType:

@@ -24,6 +24,10 @@ Fields = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Any other field, its value as YAML."),
 ]
+TASKS = (
+    "image-classification, text-classification, tabular-classification, multi-label-classification, "
+    "token-classification, regression or feature-extraction."
+)
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the inspection.")]
 
 
@@ -43,8 +47,11 @@ def add_model(
     name: Name,
     path: Upload,
     architecture: Annotated[str | None, typer.Option(help="Which network a bare state dict is of.")] = None,
-    task: Annotated[str | None, typer.Option(help="What it is for: image-classification, ...")] = None,
-    labels: Annotated[str | None, typer.Option(help="In the order of its outputs, with commas.")] = None,
+    task: Annotated[str | None, typer.Option(help=f"What it is for: {TASKS}")] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="The names of its outputs in order, with commas: classes, labels, tags, numbers."),
+    ] = None,
     fields: Fields = None,
     no_wait: NoWait = False,
     output: Output = None,
@@ -54,6 +61,8 @@ def add_model(
     limbeck model add teacher bert.zip
 
     limbeck model add teacher net.pt --architecture cnn --labels 0,1,2 --set input.shape='[1, 8, 8]'
+
+    limbeck model add prices net.pt --architecture mlp --task regression --labels price
     """
     asked = {"architecture": architecture, "task": task, "labels": labels and labels.split(",")}
     declared = _declared(asked, fields)
@@ -70,7 +79,13 @@ def add_dataset(
     name: Name,
     path: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, metavar="FILE")] = None,
     builtin: Annotated[str | None, typer.Option(help="One that comes with the service: digits.")] = None,
-    task: Annotated[str, typer.Option(help="What it teaches.")] = "image-classification",
+    task: Annotated[str, typer.Option(help=f"What it teaches: {TASKS}")] = "image-classification",
+    form: Annotated[str | None, typer.Option("--format", help="Else what the suffix of FILE says.")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="The column of the label; again for each label, or number, with one of its own."),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="The column of the text, or of the words.")] = None,
     fields: Fields = None,
     no_wait: NoWait = False,
     output: Output = None,
@@ -79,11 +94,16 @@ def add_dataset(
 
     limbeck dataset add digits --builtin digits
 
-    limbeck dataset add iris iris.csv --task tabular-classification --set columns.label=species
+    limbeck dataset add iris iris.csv --task tabular-classification --label species
+
+    limbeck dataset add scenes scenes.jsonl --task multi-label-classification --label beach --label sunset
+
+    limbeck dataset add news news.conll --task token-classification
     """
     if (path is None) == (builtin is None):
         raise typer.BadParameter("give either a FILE or --builtin")
-    declared = _declared({"builtin": builtin, "task": task}, fields)
+    columns = _columns(label or [], text)
+    declared = _declared({"builtin": builtin, "task": task, "format": form, "columns": columns}, fields)
     with Client() as client:
         origin = {"file_id": _sent(client, path, "dataset")["id"]} if path else {}
         dataset = client.datasets.create(name=name, **origin, **declared)
@@ -143,6 +163,12 @@ def _declared(known: dict[str, Any], fields: list[str] | None) -> dict[str, Any]
     if declared.keys() & {"name", "file_id"}:
         raise typer.BadParameter("name and file are arguments already", param_hint="--set")
     return declared
+
+
+def _columns(label: list[str], text: str | None) -> dict[str, Any] | None:
+    """Which column is what; None where the service finds them by their names."""
+    named = {"label": label[0] if len(label) == 1 else label or None, "text": text}
+    return {role: column for role, column in named.items() if column is not None} or None
 
 
 def _say(found: Any) -> None:

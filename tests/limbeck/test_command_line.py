@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -28,6 +29,21 @@ def test_fields_reach_into_sections_and_read_as_a_job_document_does() -> None:
         "labels": ["on", "off"],
         "preprocessing": {"scale": 0.001},
     }
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "columns"),
+    [
+        ([], None, None),
+        (["species"], None, {"label": "species"}),
+        (["beach", "sunset"], None, {"label": ["beach", "sunset"]}),
+        (["tag"], "words", {"label": "tag", "text": "words"}),
+    ],
+)
+def test_a_label_may_have_a_column_or_several(
+    label: list[str], text: str | None, columns: dict[str, Any] | None
+) -> None:
+    assert inputs._columns(label, text) == columns
 
 
 @pytest.mark.parametrize("fields", [["x"], ["=1"], ["a..b=1"], ["input=5", "input.shape=[8]"]])

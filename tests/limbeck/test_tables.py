@@ -3,7 +3,7 @@ from typing import Any
 from rich.console import Console
 
 from limbeck import tables
-from limbeck.objects import Job
+from limbeck.objects import Job, Plan
 
 RUN = {
     "accuracy": 0.985,
@@ -62,3 +62,16 @@ def test_a_failed_job_says_why_and_what_to_do() -> None:
 
     assert "user: the labels differ" in text
     assert "register the dataset again" in text
+
+
+def test_a_plan_shows_which_layers_each_term_compares() -> None:
+    pairs = [
+        {"student": "features.0", "teacher": "layer1"},
+        {"student": "features.3", "teacher": "layer2"},
+    ]
+    losses = [{"kind": "soft_target"}, {"kind": "attention_transfer", "layers": pairs}]
+    plan: Plan = {"fits_memory": True, "resolved_spec": {"stages": [{"name": "hints", "losses": losses}]}}
+
+    text = shown(tables.plan(plan))
+
+    assert "hints: attention transfer  features.0 with layer1, features.3 with layer2" in text
