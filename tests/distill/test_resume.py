@@ -17,6 +17,7 @@ from tests.distill.folders import Heard, Stop, of_kind, run, stage
 from tests.distill.jobs import small
 
 TRAINING: dict[str, Any] = {"steps": 30, "batch_size": 64, "select": "best"}
+CNN = {"architecture": "cnn", "config": {"depth": 3, "width": 4, "dropout": 0.2}}
 DOCUMENT: dict[str, Any] = {
     "name": "resumed",
     "task": "image-classification",
@@ -25,8 +26,60 @@ DOCUMENT: dict[str, Any] = {
     },
     "dataset": "digits",
     "labels": {"count": 60},
-    "student": {"architecture": "cnn", "config": {"depth": 3, "width": 4, "dropout": 0.2}},
+    "student": CNN,
     "training": TRAINING | {"early_stopping": {"patience": 3}},
+}
+SHORT: dict[str, Any] = {"steps": 9, "batch_size": 48}
+IN_STAGES: dict[str, Any] = {
+    "teacher": {"train": CNN | {"config": {"depth": 4, "width": 6}, "training": SHORT}},
+    "training": None,
+    "stages": [
+        {
+            "name": "hints",
+            "losses": [
+                {"kind": "hint", "weight": {"kind": "warmup", "value": 1.0, "steps": 5}},
+                {"kind": "hard_target"},
+            ],
+            "training": SHORT,
+        },
+        {
+            "name": "outputs",
+            "losses": [
+                {"kind": "soft_target", "weight": {"kind": "auto", "share": 0.6}},
+                {"kind": "similarity", "weight": {"kind": "linear", "start": 1.0, "end": 9.0}},
+                {"kind": "hard_target", "weight": 1.0},
+            ],
+            "training": SHORT | {"steps": 70, "select": "best", "early_stopping": {"patience": 1}},
+        },
+        {"name": "labels", "losses": [{"kind": "hard_target"}], "training": SHORT | {"accumulate": 3}},
+    ],
+}
+GATHERED: dict[str, Any] = {
+    "training": SHORT | {"steps": 14},
+    "evaluation": {"seeds": 2, "controls": ["hard_labels", "teacher_argmax"]},
+}
+MUTUAL: dict[str, Any] = {
+    "teacher": {"mutual": {"architecture": "mlp", "config": {"depth": 3, "dropout": 0.3}}},
+    "training": SHORT | {"steps": 40, "select": "best"},
+    "evaluation": {"seeds": 2},
+}
+BY_AN_ASSISTANT: dict[str, Any] = {
+    "via": {"architecture": "cnn", "config": {"depth": 3, "width": 8}},
+    "losses": [{"kind": "hint"}, {"kind": "soft_target"}],
+    "teacher": IN_STAGES["teacher"],
+    "training": SHORT,
+}
+OF_ITSELF: dict[str, Any] = {
+    "teacher": {"self_distillation": {"generations": 2}},
+    "training": SHORT | {"precision": "bf16"},
+}
+KINDS = {
+    "one stage": {},
+    "in stages": IN_STAGES,
+    "gathered": GATHERED,
+    "mutual": MUTUAL,
+    "by an assistant": BY_AN_ASSISTANT,
+    "of itself": OF_ITSELF,
 }
 
 
@@ -50,12 +103,14 @@ class Trained:
     measured: list[Measured]
 
 
-def train_with_stops(folder: Path, digits: Inspected, looks: list[int]) -> Trained:
+def train_with_stops(
+    folder: Path, digits: Inspected, looks: list[int], document: dict[str, Any] = DOCUMENT
+) -> Trained:
     """Run to the end of training, stopped after each number of looks at the stop line."""
     checkpoint, heard_before = None, []
     for number, patience in enumerate([*looks, None]):
         place = stage(
-            folder / f"attempt-{number}", DOCUMENT, digits.dataset, digits.splits, checkpoint=checkpoint
+            folder / f"attempt-{number}", document, digits.dataset, digits.splits, checkpoint=checkpoint
         )
         stop = Stop(looks=patience)
         heard = StopsBeforeTheEvaluation(stop)
@@ -71,31 +126,63 @@ def train_with_stops(folder: Path, digits: Inspected, looks: list[int]) -> Train
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory, digits: Inspected) -> Trained:
-    return train_with_stops(tmp_path_factory.mktemp("unbroken"), digits, [])
-
-
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(looks=st.lists(st.integers(2, 60), min_size=1, max_size=4))
-def test_a_job_stopped_anywhere_trains_the_same_networks_to_the_last_bit(
-    tmp_path_factory: pytest.TempPathFactory, digits: Inspected, unbroken: Trained, looks: list[int]
-) -> None:
-    broken = train_with_stops(tmp_path_factory.mktemp("broken"), digits, looks)
-
-    assert {name.split("/")[1] for name in broken.checkpoint.tensors if name.startswith("finished/")} == {
-        "teacher",
-        "student",
-        "control",
+def unbroken(tmp_path_factory: pytest.TempPathFactory, digits: Inspected) -> dict[str, Trained]:
+    """Each kind of job, never stopped."""
+    torch.set_num_threads(1)
+    return {
+        kind: train_with_stops(tmp_path_factory.mktemp("unbroken"), digits, [], DOCUMENT | changes)
+        for kind, changes in KINDS.items()
     }
-    assert broken.checkpoint.tensors.keys() == unbroken.checkpoint.tensors.keys()
-    for name, tensor in unbroken.checkpoint.tensors.items():
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(looks=st.lists(st.integers(2, 90), min_size=1, max_size=5))
+def test_a_job_stopped_anywhere_trains_the_same_networks_to_the_last_bit(
+    tmp_path_factory: pytest.TempPathFactory,
+    digits: Inspected,
+    unbroken: dict[str, Trained],
+    kind: str,
+    looks: list[int],
+) -> None:
+    whole = unbroken[kind].checkpoint
+
+    broken = train_with_stops(
+        tmp_path_factory.mktemp("broken"), digits, looks, DOCUMENT | KINDS[kind]
+    ).checkpoint
+
+    assert broken.facts == whole.facts
+    assert broken.tensors.keys() == whole.tensors.keys()
+    for name, tensor in whole.tensors.items():
         if name != "history/time":
-            assert broken.checkpoint.tensors[name].equal(tensor), name
-    assert broken.checkpoint.facts == unbroken.checkpoint.facts
+            assert broken.tensors[name].equal(tensor), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "runs"),
+    [
+        ("one stage", {"teacher", "student", "control"}),
+        (
+            "gathered",
+            {
+                "teacher",
+                *(f"{run}{seed}" for run in ("student", "control") for seed in ("", ".seed2")),
+                *(f"control.teacher_argmax{seed}" for seed in ("", ".seed2")),
+            },
+        ),
+        ("mutual", {f"{run}{seed}" for run in ("teacher", "student", "control") for seed in ("", ".seed2")}),
+        ("by an assistant", {"teacher", "assistant", "student", "control"}),
+        ("of itself", {"teacher", "generation1", "student", "control"}),
+    ],
+)
+def test_a_job_trains_every_network_that_it_needs(
+    unbroken: dict[str, Trained], kind: str, runs: set[str]
+) -> None:
+    assert set(unbroken[kind].checkpoint.facts["finished"]) == runs
 
 
 def test_the_events_of_a_resumed_job_repeat_no_figure_with_another_value(
-    tmp_path: Path, digits: Inspected, unbroken: Trained
+    tmp_path: Path, digits: Inspected, unbroken: dict[str, Trained]
 ) -> None:
     broken = train_with_stops(tmp_path, digits, [20, 25])
 
@@ -107,7 +194,7 @@ def test_the_events_of_a_resumed_job_repeat_no_figure_with_another_value(
         }
 
     assert broken.stops == 2
-    assert rows(broken) == rows(unbroken)
+    assert rows(broken) == rows(unbroken["one stage"])
 
 
 def test_a_checkpoint_of_another_job_is_not_used(tmp_path: Path, digits: Inspected) -> None:
