@@ -1,6 +1,7 @@
 """Hostile datasets: each is refused with a sentence, in little memory, and nothing of it runs."""
 
 import io
+import json
 import os
 import pickle
 import zipfile
@@ -106,3 +107,110 @@ CSV: dict[str, tuple[bytes, str]] = {
 def test_a_csv_that_makes_no_dataset_is_refused(judge: Judge, kind: str) -> None:
     content, code = CSV[kind]
     refused(judge, content, "x.csv", code)
+
+
+def lines(*records: Any) -> bytes:
+    return b"\n".join(json.dumps(record).encode() for record in records)
+
+
+MANY = {f"label {number}" for number in range(9000)}
+JSONL: dict[str, tuple[bytes, str, str]] = {
+    "nothing": (b"", "text-classification", "empty_dataset"),
+    "objects nested too deep": (b'{"text": ' + b"[" * 100_000, "text-classification", "bad_line"),
+    "a line of five megabytes": (b'{"text": "' + b"a" * 5_000_000, "text-classification", "bad_line"),
+    "lists of nothing": (b'{"text": [' + b"[]," * 1_000_000, "text-classification", "bad_line"),
+    "a new field in each line": (
+        b"\n".join(b'{"f%d": 1}' % number for number in range(20_000)),
+        "text-classification",
+        "bad_line",
+    ),
+    "a number of ten thousand digits": (
+        b'{"a": ' + b"1" * 10_000 + b', "label": 1}',
+        "tabular-classification",
+        "bad_line",
+    ),
+    "half a character": (b'{"text": "\\ud800", "label": "x"}', "text-classification", "not_text"),
+    "half a character in a name": (b'{"\\udfff": "a", "label": "x"}', "text-classification", "not_text"),
+    "an escaped NUL": (b'{"text": "a\\u0000b", "label": "x"}', "text-classification", "not_text"),
+    "a label of NUL": (b'{"text": "a", "label": "\\u0000"}', "text-classification", "not_text"),
+    "a set of a million labels": (
+        lines({"text": "a", "label": list(range(1_000_000 // 8))}),
+        "multi-label-classification",
+        "bad_label",
+    ),
+    "a label in a label": (
+        lines({"text": "a", "label": [["x"]]}),
+        "multi-label-classification",
+        "bad_label",
+    ),
+    "a table of labels larger than memory": (
+        lines(
+            *({"text": f"a{n}", "label": sorted(MANY)} for n in range(2)),
+            *({"text": f"b{n}", "label": ["label 1"]} for n in range(60_000)),
+        ),
+        "multi-label-classification",
+        "too_large",
+    ),
+    "a number that is none": (lines({"text": "a", "label": {"a": 1}}), "regression", "not_a_number"),
+    "an infinite number": (b'{"text": "a", "label": -Infinity}', "regression", "not_a_number"),
+    "numbers that are none at all": (b'{"text": "a", "label": NaN}\n' * 9, "regression", "one_class"),
+    "a text of half a million words": (
+        lines({"tokens": ["a"] * 500_000, "tags": ["x"] * 500_000}),
+        "token-classification",
+        "bad_line",
+    ),
+    "words without their tags": (
+        lines({"tokens": ["a"] * 5, "tags": ["x"] * 4}),
+        "token-classification",
+        "bad_line",
+    ),
+    "tags that are objects": (
+        lines({"tokens": ["a"], "tags": [{"x": 1}]}),
+        "token-classification",
+        "bad_line",
+    ),
+    "bytes that are no text": (b'{"text": "\xff"}', "text-classification", "not_utf8"),
+}
+
+
+@pytest.mark.parametrize("kind", JSONL)
+def test_lines_of_json_that_make_no_dataset_are_refused(judge: Judge, kind: str) -> None:
+    content, task, code = JSONL[kind]
+    refused(judge, content, "x.jsonl", code, task)
+
+
+CONLL: dict[str, tuple[bytes, str]] = {
+    "nothing": (b"", "empty_dataset"),
+    "empty lines": (b"\n" * 100_000, "empty_dataset"),
+    "zero bytes": (b"a\0 x\n", "not_text"),
+    "a word of five megabytes": (b"a" * 5_000_000, "bad_line"),
+    "a text of half a million words": (b"a x\n" * 500_000, "bad_line"),
+    "columns that come and go": (b"a x\nb y z\n", "bad_line"),
+    "a tag for each word": (
+        b"".join(b"a%d t%d\n\n" % (number, number) for number in range(500)),
+        "labels_not_classes",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CONLL)
+def test_columns_of_words_that_make_no_dataset_are_refused(judge: Judge, kind: str) -> None:
+    content, code = CONLL[kind]
+    refused(judge, content, "x.conll", code, "token-classification")
+
+
+def test_letters_of_every_kind_are_words_and_labels_like_others(judge: Judge) -> None:
+    strange = [
+        "\u202egnp.exe",
+        "a\u0301",
+        "\U0001f468\u200d\U0001f469",
+        "\ufeff",
+        "<script>",
+        "'; DROP TABLE",
+    ]
+    content = lines(*({"tokens": [f"{word}{n}"], "tags": [word]} for n in range(8) for word in strange))
+    answer = judge(
+        writing(content), command="inspect-dataset", filename="x.jsonl", task="token-classification"
+    )
+    assert answer["outcome"] == "accepted", answer
+    assert answer["dataset"]["labels"] == sorted(word.strip() for word in strange)

@@ -29,6 +29,17 @@ ARCHIVES: dict[str, tuple[dict[str, Any], str]] = {
     "a vocabulary smaller than its tokenizer": ({"change": {"vocab_size": 2}}, "vocabulary_mismatch"),
     "another kind of model": ({"change": {"model_type": "gpt2"}}, "unsupported_model"),
     "another head": ({"change": {"architectures": ["BertForMaskedLM"]}}, "unsupported_model"),
+    "an architecture that is no name": ({"change": {"architectures": [{"a": 1}]}}, "unsupported_model"),
+    "architectures that are none": ({"change": {"architectures": 7}}, "unsupported_model"),
+    "a problem of its own": ({"change": {"problem_type": "os.system"}}, "unsupported_model"),
+    "modules nested too deep": (
+        {"change": {"architectures": ["BertModel"]}, "modules__json": b"[" * 100_000},
+        "unreadable_file",
+    ),
+    "modules that name code": (
+        {"change": {"architectures": ["BertModel"]}, "modules__json": b'[{"type": "os.system"}]'},
+        "unsupported_model",
+    ),
     "a tokenizer that is none": ({"tokenizer__json": b'{"model": {}}'}, "tokenizer_unreadable"),
     "a vocabulary without its marks": ({"vocab__txt": b"a\nb"}, "tokenizer_unreadable"),
     "weights of another network": ({"change": {"num_hidden_layers": 3}}, "weights_mismatch"),
