@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from distill.tasks.science import Scores
 
 DRAWS = 10_000
-DRAWS_AT_ONCE = 500
+DRAWS_AT_ONCE = 250
 CONFIDENCE = 0.95
 SEEDS_TO_RESAMPLE = 3
-MOST_OUTCOMES = 4096
+MOST_OUTCOMES = 512
+"""Where there are more, examples are drawn one by one."""
+MOST_EXAMPLES = 4096
 """More of them are put together in so many groups by chance: a sum over groups of independent examples
 varies as the sum over examples does, and of 4096 groups the width of an interval is known to 1%."""
 Figures = NDArray[np.float64]
@@ -80,35 +82,51 @@ def _mean_over(figures: Figures, seeds: NDArray[np.int64]) -> Figures:
 
 def _resampled_examples(everyone: Sequence[Scores], random: np.random.Generator) -> Figures:
     """The main figure of each network, (1 + draws, networks); row 0 as measured."""
-    values, counts = _outcomes(
-        np.stack([column for scores in everyone for column in (scores.value, scores.weight)], axis=1), random
-    )
-    figures = [_ratios(counts[None, :], values)]
-    share = counts / counts.sum()
+    columns = np.stack([column for scores in everyone for column in (scores.value, scores.weight)], axis=1)
+    outcomes, counts = _outcomes(columns) or _one_by_one(columns, random)
+    figures = [_ratios(counts[None, :], outcomes)]
     for start in range(0, DRAWS, DRAWS_AT_ONCE):
-        size = min(DRAWS_AT_ONCE, DRAWS - start)
-        figures.append(_ratios(random.multinomial(counts.sum(), share, size=size), values))
+        drawn = _drawn(counts, min(DRAWS_AT_ONCE, DRAWS - start), random)
+        figures.append(_ratios(drawn, outcomes))
     return np.concatenate(figures)
 
 
-def _ratios(counts: NDArray[np.int64], values: Figures) -> Figures:
-    sums = counts.astype(np.float64) @ values
+def _ratios(counts: NDArray[np.int64], outcomes: Figures) -> Figures:
+    sums = counts.astype(np.float64) @ outcomes
     return sums[:, 0::2] / sums[:, 1::2]
 
 
-def _outcomes(columns: Figures, random: np.random.Generator) -> tuple[Figures, NDArray[np.int64]]:
-    """The distinct rows of `columns` (examples, 2 * networks), and how often each occurs."""
+def _drawn(counts: NDArray[np.int64], draws: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """How often each outcome occurs in each of so many resamples, (draws, outcomes)."""
+    examples, outcomes = counts.sum(), len(counts)
+    if outcomes < examples:
+        return random.multinomial(examples, counts / examples, size=draws)
+    taken = random.integers(0, outcomes, size=(draws, outcomes))
+    taken += outcomes * np.arange(draws)[:, None]
+    return np.bincount(taken.ravel(), minlength=draws * outcomes).reshape(draws, outcomes)
+
+
+def _outcomes(columns: Figures) -> tuple[Figures, NDArray[np.int64]] | None:
+    """The distinct rows of `columns` (examples, 2 * networks), and how often each occurs; None where
+    there are more than `MOST_OUTCOMES`."""
     outcome = np.zeros(len(columns), dtype=np.int64)
     for column in columns.T:
         _, place = np.unique(column, return_inverse=True)
         _, first, outcome, counts = np.unique(
             outcome * len(columns) + place, return_index=True, return_inverse=True, return_counts=True
         )
-    if len(first) <= MOST_OUTCOMES:
-        return columns[first], counts
-    groups = random.permutation(len(columns)) % MOST_OUTCOMES
-    sums = np.stack([np.bincount(groups, weights=column) for column in columns.T], axis=1).astype(np.float64)
-    return sums, np.ones(MOST_OUTCOMES, dtype=np.int64)
+        if len(first) > MOST_OUTCOMES:
+            return None
+    return columns[first], counts
+
+
+def _one_by_one(columns: Figures, random: np.random.Generator) -> tuple[Figures, NDArray[np.int64]]:
+    """Each example as an outcome of its own; of too many, each sum of a group."""
+    if len(columns) > MOST_EXAMPLES:
+        groups = random.permutation(len(columns)) % MOST_EXAMPLES
+        sums = [np.bincount(groups, weights=column).astype(np.float64) for column in columns.T]
+        columns = np.stack(sums, axis=1)
+    return columns, np.ones(len(columns), dtype=np.int64)
 
 
 def _resampled_seeds(seeds: int, random: np.random.Generator) -> NDArray[np.int64]:

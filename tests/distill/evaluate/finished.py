@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
@@ -25,6 +26,7 @@ from distill.preprocess import view
 from tests.distill.folders import Heard, inspected, of_kind, run, stage
 
 FEW: dict[str, Any] = {"steps": 30, "batch_size": 32, "optimizer": {"kind": "adamw", "learning_rate": 0.01}}
+MLP: dict[str, Any] = {"architecture": "mlp", "config": {"width": 16}}
 WORDS = ["the", "old", "mayor", "of", "paris", "saw", "anna", "in", "rome", "today"]
 PLACES, PEOPLE = ("paris", "rome"), ("anna", "mayor")
 
@@ -52,6 +54,12 @@ class Done:
     def report(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.out / "report.json").read_text())
         return found
+
+
+def predictions(done: Done) -> dict[str, list[Any]]:
+    """The columns of its predictions."""
+    table: dict[str, list[Any]] = pq.read_table(done.out / "predictions.parquet").to_pydict()
+    return table
 
 
 def request_of(done: Done) -> RunJob:

@@ -124,10 +124,10 @@ def test_texts_are_resampled_with_all_their_words() -> None:
     assert [found["low"], found["high"]] == pytest.approx(np.quantile(ratios, [0.025, 0.975]), abs=0.01)
 
 
-def test_more_outcomes_than_are_drawn_one_by_one_give_the_interval_of_their_spread() -> None:
+def test_more_examples_than_are_drawn_one_by_one_give_the_interval_of_their_spread() -> None:
     values = np.random.default_rng(0).normal(0.5, 0.2, size=20_000)
     scores = Scores(values, np.ones_like(values))
-    assert len(values) > intervals.MOST_OUTCOMES
+    assert len(values) > intervals.MOST_EXAMPLES
 
     found = interval(resample(Rivals([scores], [scores]), seed=0).student)
 

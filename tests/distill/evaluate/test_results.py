@@ -12,11 +12,9 @@ from safetensors import safe_open
 
 from distill.data.opened import SplitData, open_split
 from distill.models import load_network
-from tests.distill.conftest import Inspected
 from tests.distill.evaluate import finished
-from tests.distill.evaluate.finished import FEW, Done
+from tests.distill.evaluate.finished import FEW, MLP, Done, predictions
 
-MLP = {"architecture": "mlp", "config": {"width": 16}}
 WIDER = {"architecture": "mlp", "config": {"width": 24}}
 SMALL_BERT = {
     "huggingface": {
@@ -46,11 +44,6 @@ def loader(done: Done) -> ModuleType:
 def opened_test(done: Done) -> SplitData:
     dataset = finished.request_of(done).dataset
     return open_split(done.folder / "in" / "dataset", dataset.splits["test"], dataset)
-
-
-def predictions(done: Done) -> dict[str, list[Any]]:
-    table: dict[str, list[Any]] = pq.read_table(done.out / "predictions.parquet").to_pydict()
-    return table
 
 
 @pytest.fixture(scope="module")
@@ -121,22 +114,7 @@ def embeddings(tmp_path_factory: pytest.TempPathFactory) -> Done:
     )
 
 
-@pytest.fixture(scope="module")
-def seeds(tmp_path_factory: pytest.TempPathFactory, digits: Inspected) -> Done:
-    """Three students with both controls, after a generation of self-distillation."""
-    folder = tmp_path_factory.mktemp("seeds")
-    document = {
-        "task": "image-classification",
-        "teacher": {"self_distillation": {"generations": 2}},
-        "student": MLP,
-        "labels": {"count": 200},
-        "training": FEW,
-        "evaluation": {"seeds": 3, "controls": ["hard_labels", "teacher_argmax"]},
-    }
-    return finished.finish(folder / "job", document, digits.dataset, digits.splits)
-
-
-@pytest.fixture(params=["numbers", "sets", "tags", "embeddings", "seeds"])
+@pytest.fixture(params=["numbers", "sets", "tags", "embeddings"])
 def done(request: pytest.FixtureRequest) -> Done:
     found: Done = request.getfixturevalue(request.param)
     return found
@@ -261,59 +239,3 @@ def test_each_word_has_its_tag_and_a_word_that_is_cut_off_has_none(tags: Done) -
     right = np.mean([tag == names[label] for tag, label in zip(seen, judged, strict=True)])
     assert tags.result["student"]["accuracy"] == pytest.approx(right)
     assert {warning["code"] for warning in tags.result["warnings"]} >= {"words_not_seen"}
-
-
-def test_the_student_that_ships_is_the_best_by_validation_and_stands_in_the_result(seeds: Done) -> None:
-    metrics = pq.read_table(seeds.out / "metrics.parquet").to_pylist()
-    last = {row["run"]: row["value"] for row in metrics if row["name"] == "validation.accuracy"}
-    listed = seeds.result["seeds"]
-
-    (shipped,) = (each for each in listed if each["shipped"])
-
-    assert last[shipped["run"]] == max(last[each["run"]] for each in listed)
-    assert [each["seed"] for each in listed] == [0, 1, 2]
-    assert seeds.result["student"]["accuracy"] == shipped["student"]
-    assert seeds.result["control"]["accuracy"] == shipped["control"]
-    assert seeds.result["controls"]["teacher_argmax"]["accuracy"] == shipped["teacher_argmax"]
-
-
-def test_the_gain_is_that_of_the_means_over_the_seeds(seeds: Done) -> None:
-    listed = seeds.result["seeds"]
-    gains = [each["student"] - each["control"] for each in listed]
-    over_argmax = [each["student"] - each["teacher_argmax"] for each in listed]
-
-    assert seeds.result["gain"]["value"] == pytest.approx(np.mean(gains))
-    assert seeds.result["gain_over_teacher_argmax"]["value"] == pytest.approx(np.mean(over_argmax))
-    assert "over seeds" in seeds.result["intervals_note"]
-
-
-def test_every_network_of_a_job_has_a_column_of_predictions_that_its_figures_follow_from(seeds: Done) -> None:
-    columns = predictions(seeds)
-    labels = torch.tensor(columns.pop("label"))
-    of_runs = {
-        run: torch.tensor(column) for run, column in columns.items() if run not in ("row", "content_hash")
-    }
-
-    accuracies = {run: (logits.argmax(1) == labels).double().mean().item() for run, logits in of_runs.items()}
-
-    assert len(accuracies) == 2 + 3 * 3
-    for run in ("teacher", "student", "control"):
-        assert accuracies[run] == pytest.approx(seeds.result[run]["accuracy"])
-    assert accuracies["generation1"] == pytest.approx(seeds.result["between"]["generation1"]["accuracy"])
-
-
-def test_a_control_that_learns_the_teachers_word_uses_no_label(seeds: Done) -> None:
-    assert seeds.result["controls"]["teacher_argmax"]["labels_used"] == 0
-    assert seeds.result["control"]["labels_used"] == 200
-
-
-def test_flips_are_rows_of_the_source_and_lead_with_the_surest_mistake(seeds: Done) -> None:
-    flips, columns = seeds.result["flips"], predictions(seeds)
-    label_of_row = dict(zip(columns["row"], columns["label"], strict=True))
-
-    sure = [flip["confidence"] for flip in flips["examples"]]
-
-    assert len(sure) == min(20, flips["teacher_right_student_wrong"])
-    assert sure == sorted(sure, reverse=True)
-    assert all(flip["teacher"] == flip["label"] != flip["student"] for flip in flips["examples"])
-    assert all(str(label_of_row[flip["row"]]) == flip["label"] for flip in flips["examples"])
