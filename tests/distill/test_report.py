@@ -1,7 +1,9 @@
+from typing import Any
+
 import pytest
 import torch
 
-from distill.report import temperature_picture, thinned
+from distill.report import table, temperature_picture, thinned
 
 
 @pytest.mark.parametrize("length", [0, 1, 199, 200, 201, 5003])
@@ -21,3 +23,29 @@ def test_the_picture_shows_the_example_on_which_the_teacher_hesitates() -> None:
     assert picture["example"] == 1
     sharpness = [max(probabilities) for probabilities in picture["probabilities"]]
     assert sharpness == sorted(sharpness, reverse=True)
+
+
+def figures(r2: float, *, timed: bool = True) -> dict[str, Any]:
+    return {
+        "r2": r2,
+        "per_output": [{"label": "price", "r2": r2}],
+        "parameters": 10,
+        "labels_used": None,
+        "file": "student.safetensors",
+        "latency_ms": {"p50": 0.1, "p95": 0.2} if timed else None,
+    }
+
+
+def test_the_table_has_the_figures_of_the_task_and_a_column_for_each_network() -> None:
+    result = {
+        "teacher": figures(0.9),
+        "student": figures(0.8),
+        "control": None,
+        "controls": {"teacher_argmax": figures(0.7, timed=False)},
+    }
+
+    rows = {row.pop("figure"): row for row in table(result)}
+
+    assert list(rows) == ["r2", "parameters", "labels_used", "latency_ms.p50", "latency_ms.p95"]
+    assert rows["r2"] == {"teacher": 0.9, "student": 0.8, "control.teacher_argmax": 0.7}
+    assert rows["latency_ms.p95"] == {"teacher": 0.2, "student": 0.2, "control.teacher_argmax": None}

@@ -25,6 +25,9 @@ RESULT: dict[str, Any] = {
 }
 
 
+RUNS = ("teacher", "student", "control")
+
+
 def shown(renderable: Any) -> str:
     console = Console(width=120)
     with console.capture() as captured:
@@ -47,6 +50,43 @@ def test_without_a_control_there_is_no_column_of_it() -> None:
 
     assert "control" not in text.splitlines()[0]
     assert "not measured" in text
+
+
+def test_a_task_is_shown_by_its_own_figures_the_main_one_first() -> None:
+    run = {name: value for name, value in RUN.items() if name != "accuracy"}
+    run = {"mae": 1234.5, **run, "r2": 0.875}
+
+    lines = shown(tables.results(RESULT | dict.fromkeys(RUNS, run) | {"main_figure": "r2"})).splitlines()
+
+    assert lines[1].split() == ["r2", "0.875", "0.875", "0.875"]
+    assert lines[2].split() == ["mae", "1,234", "1,234", "1,234"]
+    assert not any(line.startswith("accuracy") for line in lines)
+
+
+def test_several_seeds_are_listed_and_the_one_that_ships_is_marked() -> None:
+    seeds = [
+        {"seed": 0, "student": 0.8, "control": None, "shipped": False},
+        {"seed": 1, "student": 0.9, "control": None, "shipped": True},
+    ]
+
+    lines = [line.split() for line in shown(tables.results(RESULT | {"seeds": seeds})).splitlines()]
+
+    assert ["0", "0.800", "-"] in lines
+    assert ["1", "0.900", "-", "shipped"] in lines
+
+
+def test_the_second_control_and_the_flips_are_shown_where_there_are_any() -> None:
+    more = {
+        "controls": {"teacher_argmax": RUN},
+        "gain_over_teacher_argmax": {"value": 0.05, "low": 0.01, "high": 0.09},
+        "flips": {"teacher_right_student_wrong": 12, "student_right_teacher_wrong": 3, "examples": []},
+    }
+
+    text = shown(tables.results(RESULT | more))
+
+    assert "+0.050  (+0.010 to +0.090)" in text
+    assert "teacher right, student wrong" in text
+    assert "top class" not in shown(tables.results(RESULT))
 
 
 def test_a_failed_job_says_why_and_what_to_do() -> None:
