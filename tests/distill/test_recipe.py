@@ -25,6 +25,8 @@ FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "ece")
 PHASES = [
     "inspecting",
     "training_teacher",
+    "caching_teacher",
+    "caching_teacher",
     "training",
     "training_control",
     "evaluating",
