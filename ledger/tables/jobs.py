@@ -27,7 +27,8 @@ class Job(Table):
             "status <> 'running' OR (lease_expires_at IS NOT NULL AND token IS NOT NULL)",
             name="running_leased",
         ),
-        Index("ix_jobs_claim", "lane", "status", "priority", "id"),
+        Index(None, "status", "lane"),
+        Index(None, "finished_at"),
         Index(
             "uq_jobs_dedupe",
             "project_id",
@@ -58,6 +59,8 @@ class Job(Table):
     """Only ever rises: one for each claim. Part of the fence."""
     fruitless_attempts: Mapped[int] = mapped_column(default=0)
     """Attempts in a row that added no checkpoint; what `max_attempts` counts."""
+    memory_kills: Mapped[int] = mapped_column(default=0)
+    """How many of the fruitless attempts ended because the kernel killed the child for want of memory."""
     token: Mapped[str | None] = mapped_column(String(32))
     """Random, made at claim. Part of the fence."""
     worker: Mapped[str | None] = mapped_column(String(120))
@@ -85,6 +88,10 @@ class Job(Table):
     finished_at: Mapped[float | None]
     running_s: Mapped[float] = mapped_column(default=0.0)
     """Seconds that the attempts since the last retry ran; `max_runtime_s` counts them."""
+
+
+Index("ix_jobs_claim", Job.project_id, Job.lane, Job.status, Job.priority.desc(), Job.id)
+"""The waiting jobs of a project in their order, and how many of its jobs run."""
 
 
 class JobModel(Table):
@@ -186,6 +193,8 @@ class Checkpoint(Table):
     phase: Mapped[str] = mapped_column(String(32))
     run: Mapped[str] = mapped_column(String(40))
     step: Mapped[int]
+    figure: Mapped[float | None]
+    """The main figure on the validation split of the weights that the run would go on with."""
     sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"))
     bytes: Mapped[int]
     created_at: Mapped[Born]

@@ -24,9 +24,9 @@ class Chore(Table):
     id: Mapped[Id]
     project_id: Mapped[ProjectId]
     kind: Mapped[str] = mapped_column(String(24))
-    """`inspect_model, inspect_dataset, plan`."""
+    """`inspect_model, inspect_dataset, plan, promote`."""
     subject_id: Mapped[str | None] = mapped_column(String(40), index=True)
-    """The model or dataset that it inspects."""
+    """The model or dataset that it inspects, or the checkpoint that it makes an artifact of."""
     request: Mapped[dict[str, Any]]
     request_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
     """Of a plan: the same question finds the same answer."""
@@ -58,3 +58,5 @@ class Worker(Table):
     """`bubblewrap` or `limits`."""
     started_at: Mapped[Born]
     seen_at: Mapped[float]
+    departed_at: Mapped[float | None]
+    """When it ended in good order. The row stays for a while: it tells what jobs can be run here."""
