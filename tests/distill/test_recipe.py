@@ -26,7 +26,6 @@ PHASES = [
     "inspecting",
     "training_teacher",
     "caching_teacher",
-    "caching_teacher",
     "training",
     "training_control",
     "evaluating",
