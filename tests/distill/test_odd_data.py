@@ -25,7 +25,7 @@ CNN = {"architecture": "cnn", "config": {"depth": 2, "width": 4}}
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """`load.py` is run here: that it needs nothing else is proved in test_recipe."""
 
-    def logits(student: Path, split: Path, *, classes: int, heed: Callable[[], None]) -> Tensor:
+    def outputs(student: Path, split: Path, *, like: Tensor, heed: Callable[[], None]) -> Tensor:
         spec = spec_from_file_location("load", student / "load.py")
         assert spec is not None
         assert spec.loader is not None
@@ -34,7 +34,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
         answered: Tensor = load.predict(load.load(student), _examples(load.read_safetensors(split)))
         return answered
 
-    monkeypatch.setattr("distill.conclusion.logits_outside", logits)
+    monkeypatch.setattr("distill.conclusion.outputs_outside", outputs)
 
 
 def table(folder: Path, rows: list[str], columns: str = "a,b,label,split") -> Dataset:
