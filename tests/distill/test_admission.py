@@ -1,5 +1,7 @@
 """Before anything trains: do teacher, student and dataset fit each other and the memory?"""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -154,3 +156,207 @@ def test_text_without_a_tokenizer_is_refused_at_the_teacher() -> None:
 def test_a_student_that_takes_other_inputs_is_refused_at_its_place() -> None:
     rejected = refused(job(SMALL, task="text-classification"), [bert()], dataset(TEXT))
     assert (rejected.code, rejected.details["pointer"]) == ("input_not_taken", "/student/config")
+
+
+NO_SUCH = {"student": "block.0", "teacher": "blocks.0"}
+TABLE = Input(kind="tabular", shape=[3], dtype="float32")
+PANEL: dict[str, Any] = {"teacher": None, "teachers": [{"model": "t"}, {"model": "u"}]}
+TRAINED = {"train": {"architecture": "cnn", "config": {"depth": 6, "width": 8}}}
+HUGE = {"architecture": "mlp", "config": {"depth": 3, "width": 100_000}}
+
+
+def of_task(task: str, labels: tuple[str, ...] = ("a", "b"), input: Input = TABLE) -> Dataset:
+    return dataset(input, labels).model_copy(update={"task": task})
+
+
+def test_a_teacher_of_another_kind_of_answer_is_refused() -> None:
+    numbers = teacher(task="regression", labels=["a", "b"])
+    rejected = refused(job(SMALL), [numbers], dataset())
+    assert (rejected.code, rejected.details["pointer"]) == ("task_mismatch", "/teacher")
+
+
+def test_a_single_number_needs_no_name() -> None:
+    unnamed = teacher(
+        task="regression", labels=["LABEL_0"], num_outputs=1, architecture="mlp", config={}, input=TABLE
+    )
+    document = job({"architecture": "mlp"}, task="regression")
+    admission = admit(document, [unnamed], of_task("regression", ("price",)))
+    assert admission.cast.student.labels == ["price"]
+    assert admission.cast.student.num_outputs == 1
+
+
+def test_a_student_of_embeddings_has_outputs_of_the_size_of_the_teachers() -> None:
+    embedder = bert(
+        task="feature-extraction", labels=None, num_outputs=16, config=BERT | {"head": "embedding"}
+    )
+    student = {"huggingface": {"model_type": "bert", "num_hidden_layers": 1, "hidden_size": 8}}
+    document = job(student, task="feature-extraction")
+    cast = admit(document, [embedder], of_task("feature-extraction", (), TEXT)).cast
+    assert (cast.student.num_outputs, cast.student.labels) == (16, None)
+    assert cast.student.config["head"] == "embedding"
+
+
+def test_a_student_of_tags_answers_for_each_token() -> None:
+    tagger = bert(task="token-classification", config=BERT | {"head": "token"})
+    student = {"huggingface": {"model_type": "bert", "num_hidden_layers": 1, "hidden_size": 8}}
+    admission = admit(
+        job(student, task="token-classification"), [tagger], of_task("token-classification", input=TEXT)
+    )
+    assert admission.cast.student.config["head"] == "token"
+
+
+def test_several_teachers_may_differ_in_normalization_and_in_the_order_of_their_labels() -> None:
+    other = teacher(labels=["a", "b"], preprocessing=Preprocessing(mean=[0.5], std=[0.2]))
+    admission = admit(job(SMALL, **PANEL), [teacher(), other], dataset())
+    assert len(admission.teachers) == 2
+    assert admission.memory_bytes > admit(job(SMALL), [teacher()], dataset()).memory_bytes
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"preprocessing": Preprocessing(resize=[8, 8])}, "teachers_differ"),
+        ({"labels": ["a", "c"]}, "labels_mismatch"),
+        ({"labels": None}, "label_order_unknown"),
+        ({"task": "regression"}, "task_mismatch"),
+    ],
+)
+def test_the_teacher_among_several_that_does_not_fit_is_named(change: dict[str, Any], code: str) -> None:
+    rejected = refused(job(SMALL, **PANEL), [teacher(), teacher(**change)], dataset())
+    assert (rejected.code, rejected.details["pointer"]) == (code, "/teachers/1/model")
+
+
+def test_a_student_of_its_teachers_layers_is_known_before_there_is_a_teacher() -> None:
+    student = {"from_teacher": {"num_layers": 3, "width": 0.5}}
+    admission = admit(job(student, teacher=TRAINED), [], dataset())
+    assert admission.cast.student.architecture == "cnn"
+    assert admission.cast.student.config["depth"] == 4
+    assert admission.cast.student.config["width"] == 4
+
+
+def test_a_student_that_starts_from_a_model_is_built_as_that_is() -> None:
+    start = teacher(labels=["a", "b"], config={"depth": 3, "width": 5})
+    admission = admit(job({"model": "m"}), [teacher()], dataset(), start=start)
+    assert admission.cast.student.config["width"] == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"labels": ["b", "a"]}, "labels_in_another_order"),
+        ({"task": "regression"}, "task_mismatch"),
+        ({"input": Input(kind="image", shape=[3, 8, 8], dtype="uint8")}, "input_mismatch"),
+    ],
+)
+def test_a_model_that_a_student_cannot_start_from_is_refused(change: dict[str, Any], code: str) -> None:
+    start = teacher(**{"labels": ["a", "b"], **change})
+    rejected = refused(job({"model": "m"}), [teacher()], dataset(), start=start)
+    assert (rejected.code, rejected.details["pointer"]) == (code, "/student/model")
+
+
+def test_a_model_that_reads_other_tokens_than_the_teacher_is_no_start() -> None:
+    start = bert(labels=["a", "b"], files={"model.safetensors": "0", "tokenizer.json": "2"})
+    document = job({"model": "m"}, task="text-classification")
+    rejected = refused(document, [bert()], dataset(TEXT), start=start)
+    assert (rejected.code, rejected.details["pointer"]) == ("tokenizer_differs", "/student/model")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "pointer"),
+    [
+        ({"via": HUGE}, "assistant_too_large", "/via"),
+        ({"teacher": {"mutual": HUGE}}, "teacher_too_large", "/teacher/mutual"),
+        (
+            {"via": {"architecture": "huggingface", "config": {"model_type": "bert"}}},
+            "input_not_taken",
+            "/via/config",
+        ),
+    ],
+)
+def test_every_network_that_the_job_trains_is_weighed_at_its_place(
+    change: dict[str, Any], code: str, pointer: str
+) -> None:
+    document = job(SMALL, **{"teacher": TRAINED, **change})
+    rejected = refused(document, [], dataset(), memory_bytes=8_000_000_000)
+    assert (rejected.code, rejected.details["pointer"]) == (code, pointer)
+
+
+def test_what_is_too_large_on_the_cpu_is_refused_before_it_is_there() -> None:
+    rejected = refused(job(HUGE), [teacher()], dataset(), memory_bytes=8_000_000_000, device="cpu")
+    assert rejected.code == "student_too_large"
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_layers_are_named_in_every_stage_of_every_learner(device: Any) -> None:
+    hints = {"name": "hints", "losses": [{"kind": "hint"}]}
+    logits = {"name": "logits", "losses": [{"kind": "soft_target"}]}
+    via = {"architecture": "cnn", "config": {"depth": 5, "width": 6}, "losses": [{"kind": "hint"}]}
+    document = job(SMALL, teacher=TRAINED, stages=[hints, logits], via=via)
+
+    admission = admit(document, [], dataset(), device=device)
+
+    first, second = admission.course
+    assert (first.name, second.name) == ("hints", "logits")
+    assert first.losses[0].layers[0].student == "blocks.0"
+    (stage,) = admission.tuitions["assistant"].course
+    assert stage.losses[0].layers[0].student.startswith("blocks.")
+
+
+def test_of_two_students_that_teach_each_other_each_compares_its_own_layers() -> None:
+    other = {"mutual": {"architecture": "cnn", "config": {"depth": 4, "width": 6}}}
+    named = [{"kind": "hint", "layers": [{"student": "blocks.0", "teacher": "blocks.2"}]}]
+    tuitions = admit(job(SMALL, teacher=other, losses=named), [], dataset()).tuitions
+    ((ours,), (theirs,)) = (tuitions[who].course[0].losses[0].layers for who in ("student", "peer"))
+    assert (ours.student, ours.teacher) == ("blocks.0", "blocks.2")
+    assert (theirs.student, theirs.teacher) == ("blocks.2", "blocks.0")
+
+
+def test_a_student_taught_by_itself_has_its_own_kind_for_a_teacher() -> None:
+    admission = admit(job(SMALL, teacher={"self_distillation": {}}), [], dataset())
+    assert admission.cast.teacher == admission.cast.student
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        (
+            {"losses": [{"kind": "soft_target"}, {"kind": "hint", "layers": [NO_SUCH]}]},
+            "/losses/1/layers/0/student",
+        ),
+        (
+            {"stages": [{"name": "a", "losses": [{"kind": "hint", "layers": [NO_SUCH]}]}]},
+            "/stages/0/losses/0/layers/0/student",
+        ),
+    ],
+)
+def test_a_layer_that_does_not_exist_is_refused_at_its_place(change: dict[str, Any], pointer: str) -> None:
+    rejected = refused(job(SMALL, **change), [teacher()], dataset())
+    assert rejected.details["pointer"] == pointer
+    assert "blocks.0" in rejected.message
+
+
+def test_projectors_count_as_memory() -> None:
+    layers = [{"student": "blocks.0", "teacher": "blocks.2"}]
+    plain, hinted = (
+        admit(job(SMALL, losses=losses), [teacher()], dataset()).student.training_bytes
+        for losses in ([{"kind": "soft_target"}], [{"kind": "hint", "layers": layers}])
+    )
+    assert hinted == plain + 4 * 4 * (4 * 16)
+
+
+def test_half_as_many_examples_at_once_need_less_memory() -> None:
+    whole, halves = (
+        admit(job(SMALL, training={"accumulate": parts}), [teacher()], dataset()).student.activation_bytes
+        for parts in (1, 2)
+    )
+    assert halves * 2 == whole
+
+
+def test_a_run_looks_at_networks_without_loading_the_compiler_of_torch() -> None:
+    """It takes a second to load, which would come before the first update of every job."""
+    program = (
+        "import sys; from tests.distill.test_admission import *; "
+        "admit(job(SMALL, losses=[{'kind': 'hint'}]), [teacher()], dataset(), device='cpu'); "
+        "assert 'torch._dynamo' not in sys.modules and 'sympy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)

@@ -10,7 +10,7 @@ from distill.config.folder import PlanJob
 from distill.plan import plan
 from distill.rejection import Rejected
 from tests.distill.inspect.uploads import Heard
-from tests.distill.test_admission import SMALL, dataset, job, teacher
+from tests.distill.test_admission import PANEL, SMALL, dataset, job, teacher
 
 
 def planned(tmp_path: Path, document: Any, memory_bytes: int | None = None, **given: Any) -> Planned:
@@ -53,3 +53,67 @@ def test_a_plan_of_what_cannot_fit_is_refused(tmp_path: Path) -> None:
     student = {"architecture": "mlp", "config": {"depth": 3, "width": 1_000_000}}
     with pytest.raises(Rejected, match="parameters needs about"):
         planned(tmp_path, job(student), 8_000_000_000)
+
+
+def test_a_plan_names_every_layer_of_every_stage(tmp_path: Path) -> None:
+    stages = [
+        {"name": "hints", "losses": [{"kind": "hint"}], "training": {"steps": 3}},
+        {"name": "logits", "losses": [{"kind": "soft_target"}], "training": {"steps": 4}},
+    ]
+    answer = planned(tmp_path, job(SMALL, stages=stages))
+    assert [stage.name for stage in answer.stages] == ["hints", "logits"]
+    assert answer.stages[0].losses[0].layers[0].student == "blocks.0"
+    assert answer.estimate["student_updates"] == 7
+
+
+def test_a_plan_of_a_student_of_its_teachers_layers_counts_what_is_left(tmp_path: Path) -> None:
+    answer = planned(tmp_path, job({"from_teacher": {"num_layers": 2, "width": 0.5}}))
+    assert answer.student["parameters"] < answer.teacher["parameters"] / 2
+
+
+def test_a_plan_of_several_teachers_counts_all_of_them(tmp_path: Path) -> None:
+    one = planned(tmp_path, job(SMALL)).teacher["parameters"]
+    both = planned(tmp_path, job(SMALL, **PANEL), teachers=[teacher(), teacher()])
+    assert both.teacher["parameters"] == 2 * one
+
+
+@pytest.mark.parametrize(
+    ("change", "runs"),
+    [
+        ({"evaluation": {"seeds": 3}}, {"student_updates": 150, "control_updates": 150}),
+        (
+            {"evaluation": {"controls": ["hard_labels", "teacher_argmax"]}},
+            {"student_updates": 50, "control_updates": 50, "teacher_argmax_updates": 50},
+        ),
+        (
+            {"via": {"architecture": "cnn", "training": {"steps": 20}}},
+            {"student_updates": 50, "control_updates": 50, "assistant_updates": 20},
+        ),
+    ],
+)
+def test_a_plan_counts_every_run_that_a_job_asks_for(
+    tmp_path: Path, change: dict[str, Any], runs: dict[str, int]
+) -> None:
+    estimate = planned(tmp_path, job(SMALL, training={"steps": 50}, **change)).estimate
+    assert estimate == {**runs, "total_updates": sum(runs.values())}
+
+
+@pytest.mark.parametrize(
+    ("makes", "updates"),
+    [
+        ({"mutual": {"architecture": "cnn"}}, 50),
+        ({"self_distillation": {"generations": 3}}, 150),
+    ],
+)
+def test_a_plan_counts_those_that_learn_beside_or_before_the_student(
+    tmp_path: Path, makes: dict[str, Any], updates: int
+) -> None:
+    document = job(SMALL, teacher=makes, training={"steps": 50})
+    assert planned(tmp_path, document, teachers=[]).estimate["teacher_updates"] == updates
+
+
+def test_two_students_that_learn_together_need_the_memory_of_both(tmp_path: Path) -> None:
+    peer = {"architecture": "mlp", "config": {"depth": 3, "width": 2000}}
+    together = planned(tmp_path, job(SMALL, teacher={"mutual": peer}), teachers=[]).memory_bytes
+    in_turn = planned(tmp_path, job(SMALL, teacher={"train": peer}), teachers=[]).memory_bytes
+    assert together > in_turn

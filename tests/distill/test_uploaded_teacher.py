@@ -11,13 +11,13 @@ from torch import Tensor
 
 from distill.batches import View
 from distill.config.events import Finished, Warned
-from distill.config.networks import Network, Preprocessing
+from distill.config.networks import Input, Network, Preprocessing
 from distill.data.opened import open_split
 from distill.models import load_network
 from distill.preprocess import Preprocessor
 from distill.rejection import Rejected
 from distill.tasks import science_of
-from distill.teachers import FrozenTeacher
+from distill.teachers import FrozenTeacher, Panel
 from distill.trial import try_teacher
 from tests.distill.conftest import Inspected
 from tests.distill.folders import of_kind, run, stage
@@ -96,15 +96,15 @@ class Infinite(torch.nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("last", "code"),
+    ("last", "code", "named"),
     [
-        (torch.nn.Softmax(dim=-1), "teacher_outputs_probabilities"),
-        (torch.nn.LogSoftmax(dim=-1), "teacher_outputs_probabilities"),
-        (Infinite(), "teacher_not_finite"),
+        (torch.nn.Softmax(dim=-1), "teacher_outputs_probabilities", "it applies softmax already"),
+        (torch.nn.LogSoftmax(dim=-1), "teacher_outputs_probabilities", "it applies log_softmax already"),
+        (Infinite(), "teacher_not_finite", "NaN or infinity"),
     ],
 )
 def test_answers_that_are_no_logits_are_refused(
-    tmp_path: Path, digits: Inspected, last: torch.nn.Module, code: str
+    tmp_path: Path, digits: Inspected, last: torch.nn.Module, code: str, named: str
 ) -> None:
     teacher, network = answering(digits, tmp_path / "teacher", last)
 
@@ -112,6 +112,26 @@ def test_answers_that_are_no_logits_are_refused(
         try_teacher(teacher, validation(digits), CLASSES, [network], lambda *_: None)
 
     assert refused.value.code == code
+    assert named in refused.value.message
+    assert refused.value.details["pointer"] == "/teacher"
+
+
+def test_the_teacher_among_several_whose_answers_are_no_logits_is_named(
+    tmp_path: Path, digits: Inspected
+) -> None:
+    good, network = answering(digits, tmp_path / "good", torch.nn.Identity())
+    bad, _ = answering(digits, tmp_path / "bad", torch.nn.Softmax(dim=-1))
+
+    with pytest.raises(Rejected) as refused:
+        try_teacher(
+            Panel([good, bad], target="class"),
+            validation(digits),
+            CLASSES,
+            [network, network],
+            lambda *_: None,
+        )
+
+    assert refused.value.details["pointer"] == "/teachers/1/model"
 
 
 def test_a_teacher_that_guesses_is_named_even_where_the_data_is_sorted(
@@ -134,3 +154,50 @@ def test_a_teacher_that_guesses_is_named_even_where_the_data_is_sorted(
     )
 
     assert warned == ["teacher_near_chance"]
+
+
+TABLE = Input(kind="tabular", shape=[2], dtype="float32")
+
+
+def tried(task: Any, labels: Tensor, answers: Tensor) -> list[str]:
+    """What is warned of a teacher that gives these answers to as many examples."""
+
+    class Answers(torch.nn.Module):
+        def forward(self, rows: Tensor) -> Tensor:
+            return answers[rows[:, 0].long()]
+
+    numbered = torch.arange(len(labels)).float().unsqueeze(1).expand(-1, 2)
+    view = View(numbered, labels, Preprocessor(Preprocessing(), TABLE), torch.device("cpu"), task)
+    network = Network(
+        task=task, architecture="mlp", config={}, labels=None, num_outputs=answers.shape[1], input=TABLE
+    )
+    warned: list[str] = []
+    try_teacher(
+        FrozenTeacher(Answers()), view, science_of(task), [network], lambda _, said: warned.append(said)
+    )
+    return warned
+
+
+def test_a_teacher_of_sets_that_applies_sigmoid_already_is_refused() -> None:
+    labels = torch.randint(0, 2, (40, 3), dtype=torch.int8)
+    with pytest.raises(Rejected, match="it applies sigmoid already"):
+        tried("multi-label-classification", labels, torch.rand(40, 3))
+
+
+def test_a_teacher_of_sets_that_names_what_is_there_is_believed() -> None:
+    labels = torch.randint(0, 2, (40, 3), dtype=torch.int8)
+    assert tried("multi-label-classification", labels, labels * 8.0 - 4.0) == []
+
+
+def test_a_teacher_of_numbers_no_better_than_their_mean_is_named() -> None:
+    labels = torch.randn(60, 1)
+    (said,) = tried("regression", labels, torch.full((60, 1), 0.3))
+    assert "an answer that never looks at its input" in said
+    assert tried("regression", labels, labels + 0.1) == []
+
+
+def test_a_teacher_that_gives_every_example_one_embedding_is_named() -> None:
+    torch.manual_seed(0)
+    (said,) = tried("feature-extraction", torch.zeros(60, 8), torch.ones(60, 8))
+    assert "about the same embedding" in said
+    assert tried("feature-extraction", torch.randn(60, 8), torch.randn(60, 8)) == []
