@@ -48,6 +48,7 @@ def table(result: dict[str, Any]) -> list[dict[str, Any]]:
     columns = {
         **{run: result[run] for run in ("teacher", "student", "control") if result[run] is not None},
         **{f"control.{name}": figures for name, figures in result["controls"].items()},
+        **result["between"],
     }
     rows = [
         {"figure": figure, **{run: figures[figure] for run, figures in columns.items()}}

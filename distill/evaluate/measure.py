@@ -96,7 +96,7 @@ def measure(
     Where the target is the teacher's own embedding, what the candidate `teacher` answers is the label.
 
     Raises:
-        Rejected: `outputs_not_finite`.
+        Rejected: `outputs_not_finite`, or `no_word_seen` where no tagged word is among the tokens of test.
     """
     modules = {run: candidates[run].load() for run in TIMED if run in candidates}
     times = latencies(modules, _first(view, latency.batch_size), latency)
@@ -116,6 +116,13 @@ def measure(
     teacher = answers["teacher"]
     labels = teacher.outputs if science.target == "embedding" else teacher.labels
     rows = Rows(science, names, labels, teacher.examples)
+    if not bool(rows.labeled.any()):
+        raise Rejected(
+            "no_word_seen",
+            "data",
+            "no tagged word of test is among the tokens that the networks see",
+            "raise preprocessing.max_length of the teacher, or check its tokenizer",
+        )
     return rows, {run: _judged(answers[run].outputs, rows, costs[run]) for run in candidates}
 
 

@@ -42,10 +42,12 @@ def test_the_table_has_the_figures_of_the_task_and_a_column_for_each_network() -
         "student": figures(0.8),
         "control": None,
         "controls": {"teacher_argmax": figures(0.7, timed=False)},
+        "between": {"assistant": figures(0.85, timed=False)},
     }
 
     rows = {row.pop("figure"): row for row in table(result)}
 
     assert list(rows) == ["r2", "parameters", "labels_used", "latency_ms.p50", "latency_ms.p95"]
-    assert rows["r2"] == {"teacher": 0.9, "student": 0.8, "control.teacher_argmax": 0.7}
-    assert rows["latency_ms.p95"] == {"teacher": 0.2, "student": 0.2, "control.teacher_argmax": None}
+    more = ("control.teacher_argmax", "assistant")
+    assert rows["r2"] == {"teacher": 0.9, "student": 0.8, more[0]: 0.7, more[1]: 0.85}
+    assert rows["latency_ms.p95"] == {"teacher": 0.2, "student": 0.2, more[0]: None, more[1]: None}
