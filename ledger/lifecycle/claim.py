@@ -1,10 +1,10 @@
-"""A worker takes the best waiting job."""
+"""A worker takes the best waiting job: of the project whose turn it is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, func, select, union_all, update
+from sqlalchemy.orm import Session, aliased
 
 from distill.config.job import JobDocument
 from ledger.database import clock
@@ -15,7 +15,7 @@ from ledger.lifecycle.hold import Hold, JobError, new_token
 from ledger.matching import misfits
 from ledger.resolve import document_of_job
 from ledger.states import JobStatus
-from ledger.tables import Attempt, Checkpoint, Job
+from ledger.tables import Attempt, Checkpoint, Job, Project
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,14 @@ class Claim:
 
 
 def claim_next(session: Session, *, lanes: Sequence[str], worker: str, lease_s: float) -> Claim | None:
-    """Take the waiting job of highest priority, the oldest of these, whose inputs are ready.
+    """Take a waiting job whose inputs are ready: of the project that has the fewest running in these
+    lanes (of equals, that was served longest ago) the one of highest priority, the oldest of these.
 
     One compare-and-swap decides who wins, so a doorbell that rings twice is harmless. A job whose
     inputs turn out not to fit each other fails here, and the next one is tried.
     """
     while True:
-        job = _take(session, lanes, worker, lease_s)
+        job = _take_fairly(session, lanes, worker, lease_s)
         if job is None:
             return None
         assert job.token is not None
@@ -65,12 +66,56 @@ def claimable() -> ColumnElement[bool]:
     return and_(Job.status == JobStatus.QUEUED, Job.run_after <= clock(), all_ready())
 
 
-def _take(session: Session, lanes: Sequence[str], worker: str, lease_s: float) -> Job | None:
-    best = (
+def _take_fairly(session: Session, lanes: Sequence[str], worker: str, lease_s: float) -> Job | None:
+    """Ask the projects in turn: who is first in one may be taken, or go, between the two questions."""
+    for project_id, lane in _turns(session, lanes):
+        job = _take(session, project_id, lane, worker, lease_s)
+        if job is not None:
+            return job
+    return None
+
+
+def _turns(session: Session, lanes: Sequence[str]) -> list[tuple[str, str]]:
+    """The projects that have something to run, with the lane of their first job: those with the fewest
+    running jobs first, of equals the one that was served longest ago."""
+    other = aliased(Job)
+    running = select(func.count(other.id)).where(
+        other.project_id == Job.project_id, other.lane.in_(lanes), other.status == JobStatus.RUNNING
+    )
+    served_at = select(func.max(Attempt.started_at)).where(Attempt.project_id == Job.project_id)
+    first_of_each = union_all(
+        *(
+            select(_first(Project.id, lane).correlate(Project).scalar_subquery()).select_from(Project)
+            for lane in lanes
+        )
+    )
+    firsts = session.execute(
+        select(
+            Job.project_id,
+            Job.lane,
+            running.scalar_subquery(),
+            func.coalesce(served_at.scalar_subquery(), 0.0),
+        )
+        .where(Job.id.in_(first_of_each))
+        .order_by(Job.priority.desc(), Job.id)
+    ).all()
+    turns = sorted(firsts, key=lambda first: first[2:])
+    return [(project_id, lane) for project_id, lane, *_ in turns]
+
+
+def _first(project_id: ColumnElement[str] | str, lane: str) -> Select[str]:
+    """The job of a project that is next in a lane."""
+    return (
         select(Job.id)
-        .where(Job.lane.in_(lanes), claimable())
+        .where(Job.project_id == project_id, Job.lane == lane, claimable())
         .order_by(Job.priority.desc(), Job.id)
         .limit(1)
+    )
+
+
+def _take(session: Session, project_id: str, lane: str, worker: str, lease_s: float) -> Job | None:
+    best = (
+        _first(project_id, lane)
         .with_for_update(skip_locked=True, of=Job)  # SQLite has one writer, and leaves it out
         .scalar_subquery()
     )

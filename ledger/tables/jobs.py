@@ -115,6 +115,7 @@ class Attempt(Table):
     """One execution of a job."""
 
     __tablename__ = "attempts"
+    __table_args__ = (Index(None, "project_id", "started_at"),)
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     project_id: Mapped[ProjectOfJob]

@@ -13,7 +13,7 @@ from ledger import lifecycle, queries
 from ledger.database import Sessions, connect
 from ledger.states import InputStatus, JobStatus
 from ledger.tables import Attempt, Dataset, Job, Model, Project
-from tests.ledger.builders import a_dataset, a_model, claimed, data, network, submitted
+from tests.ledger.builders import a_dataset, a_model, claimed, data, finished, network, submitted
 
 JOBS = 24
 
@@ -176,6 +176,60 @@ def make_ready(teacher: Model, dataset: Dataset, **changes: object) -> None:
     teacher.network = network(**changes).model_dump(mode="json")
     dataset.status = InputStatus.READY
     dataset.data = data().model_dump(mode="json")
+
+
+@pytest.fixture
+def two_projects(sessions: Sessions, project_id: str, other_project_id: str) -> tuple[str, str]:
+    """The first has four jobs that wait, of a higher priority than the two of the second."""
+    with sessions.writing() as session:
+        for owner, count, priority in ((project_id, 4, 9), (other_project_id, 2, 0)):
+            a_dataset(session, owner)
+            for _ in range(count):
+                submitted(session, owner, priority=priority)
+    return project_id, other_project_id
+
+
+def owners_of_claims(sessions: Sessions, *, at_once: bool) -> list[str]:
+    """Whose jobs are claimed, until none is left; `at_once` none ends before the last has begun."""
+    owners = []
+    while True:
+        with sessions.writing() as session:
+            claim = lifecycle.claim_next(session, lanes=["cpu", "gpu"], worker="w", lease_s=60)
+            if claim is None:
+                return owners
+            owners.append(claim.job.project_id)
+            if not at_once:
+                lifecycle.succeed(session, claim.hold, finished=finished(), artifacts=[])
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["six slots", "one slot"])
+def test_projects_take_turns_however_many_jobs_one_of_them_has_and_of_whatever_priority(
+    sessions: Sessions, two_projects: tuple[str, str], at_once: bool
+) -> None:
+    many, few = two_projects
+    assert owners_of_claims(sessions, at_once=at_once) == [many, few, many, few, many, many]
+
+
+def test_a_project_that_has_less_running_goes_before_one_that_was_served_longer_ago(
+    sessions: Sessions, two_projects: tuple[str, str]
+) -> None:
+    many, few = two_projects
+    with sessions.writing() as session:
+        assert claimed(session).job.project_id == many
+        done = claimed(session)
+        assert done.job.project_id == few
+        lifecycle.succeed(session, done.hold, finished=finished(), artifacts=[])
+        assert claimed(session).job.project_id == few
+
+
+def test_within_a_project_priority_decides_across_the_lanes_of_a_slot(
+    sessions: Sessions, project_id: str
+) -> None:
+    with sessions.writing() as session:
+        a_dataset(session, project_id)
+        low = submitted(session, project_id)
+        high = submitted(session, project_id, resources={"gpus": 1}, priority=1)
+        assert [claimed(session).job.id for _ in range(2)] == [high.id, low.id]
 
 
 def test_the_queue_position_counts_what_goes_first_in_the_own_project(
