@@ -179,7 +179,7 @@ class Conclusion:
         module = models.build_on_meta(
             student.architecture, student.config, input=seen, num_outputs=student.num_outputs
         )
-        return models.layers(module, seen)
+        return models.layers(models.for_dry_forward(module, seen), seen)
 
     def _labels(self) -> dict[str, Any]:
         """How many labels student and control saw, and which where these were not all."""
