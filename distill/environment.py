@@ -2,16 +2,21 @@
 
 import os
 import platform
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
+
+
+COMPUTES = ("torch", "numpy", "transformers", "tokenizers")
+"""The packages whose version may change a figure; only asked for their version, since importing takes time."""
 
 
 def environment(device: torch.device) -> dict[str, str | int]:
     """Versions, processor and threads."""
     facts: dict[str, str | int] = {
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        **{name: version(name) for name in COMPUTES},
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count() or 1,
