@@ -7,9 +7,8 @@ from pathlib import Path
 
 import torch
 
-
 COMPUTES = ("torch", "numpy", "transformers", "tokenizers")
-"""The packages whose version may change a figure; only asked for their version, since importing takes time."""
+"""The packages whose versions may change a figure; they are not imported for it, which takes seconds."""
 
 
 def environment(device: torch.device) -> dict[str, str | int]:
