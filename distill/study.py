@@ -44,7 +44,7 @@ class Study:
 
     def __init__(self, course: Course, interrupted: State | None = None) -> None:
         self.course = course
-        self.stage_steps: list[int] = interrupted.facts["stage_steps"] if interrupted else []
+        self.stage_steps: list[int] = list(interrupted.facts["stage_steps"]) if interrupted else []
         """Updates of each stage that is over."""
         self._module = course.fresh()
         self._peers_module = course.peer.fresh() if course.peer else None
@@ -91,7 +91,7 @@ class Study:
 
     def state(self) -> State:
         """Everything that another study of the same course needs to go on, bit for bit."""
-        state = State(facts={"stage_steps": self.stage_steps})
+        state = State(facts={"stage_steps": list(self.stage_steps)})
         state.put("learner", self.learner.state())
         if self.peer is not None:
             state.put("peer", self.peer.state())
@@ -108,7 +108,7 @@ class Study:
         assert learner.last_figure is not None
         return Trained(
             weights=learner.module.state_dict(),
-            stage_steps=self.stage_steps,
+            stage_steps=list(self.stage_steps),
             chosen_step=learner.chosen_step,
             validation=learner.last_figure,
         )
