@@ -12,7 +12,7 @@ from torch import nn
 from distill import models
 from distill.cast import Cast, cast, rejected_at
 from distill.config.job import JobDocument, Stage
-from distill.config.networks import Dataset, Input, Network
+from distill.config.networks import Dataset, Network
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.config.training import Training
 from distill.fitting import shown
@@ -35,8 +35,27 @@ class Admission:
     student: Footprint
     teachers: list[Footprint]
     assistant: Footprint | None
-    memory_bytes: int
-    """The most that is needed at any time."""
+    makes_teacher: bool
+    """Whether the job trains it first."""
+    together: bool
+    """Whether student and teacher train at the same time."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """The most that is needed at any time: whatever the job makes trains one after another, and
+        beside it are those that it learns from."""
+        if self.together:
+            return self.student.training_bytes + self.teachers[0].training_bytes
+        weights = sum(teacher.size_bytes for teacher in self.teachers)
+        answering = weights + max(teacher.activation_bytes for teacher in self.teachers)
+        if self.makes_teacher:
+            answering = weights
+        moments = [self.student.training_bytes + (self.assistant.size_bytes if self.assistant else answering)]
+        if self.assistant:
+            moments.append(self.assistant.training_bytes + answering)
+        if self.makes_teacher:
+            moments.append(self.teachers[0].training_bytes)
+        return max(moments)
 
     @property
     def course(self) -> list[Stage]:
@@ -63,50 +82,24 @@ def admit(
         Rejected: with `details["pointer"]`, the place in the document.
     """
     parts = cast(document, teachers, dataset, start)
-    weigh = _Scales(parts.seen, memory_bytes, device)
-    of_student = [stage.training for stage in document.course]
-    place = parts.places["student"]
-    student = weigh(parts.student, of_student, "student", place, total_at="/student")
-
-    assistant = None
-    if document.via is not None:
-        assert parts.assistant is not None
-        trainings = [document.via.training or of_student[0]]
-        place = parts.places["assistant"]
-        assistant = weigh(parts.assistant, trainings, "assistant", place, total_at="/via")
-
-    if isinstance(document.teacher, SelfTaught):
-        weighed = [student]
-    elif isinstance(document.teacher, TeacherToTrain):
-        trainings, place = [document.teacher.train.training], parts.places["teacher"]
-        weighed = [weigh(parts.teacher, trainings, "teacher", place, total_at="/teacher/train")]
-    elif isinstance(document.teacher, Mutual):
-        place = parts.places["teacher"]
-        weighed = [weigh(parts.teacher, of_student, "teacher", place, total_at="/teacher/mutual")]
-    else:
-        batch = max(_at_once(training) for training in of_student)
-        pointers = _pointers_of(document)
-        weighed = [
-            weigh(network, [], "teacher", pointer, total_at=pointer, batch=batch)
-            for network, pointer in zip(parts.teachers, pointers, strict=True)
-        ]
-
+    scales = _Scales(document, parts, memory_bytes, device)
+    student, assistant = scales.student(), scales.assistant()
+    weighed = [student] if isinstance(document.teacher, SelfTaught) else scales.teachers()
     taught = tuitions(
         document,
         student=student.anatomy,
         teacher=weighed[0].anatomy,
         assistant=assistant.anatomy if assistant else None,
     )
-    student = replace(student, footprint=_with_projectors(student.footprint, taught["student"]))
-    admission = Admission(
+    return Admission(
         cast=parts,
         tuitions=taught,
-        student=student.footprint,
+        student=_with_projectors(student.footprint, taught["student"]),
         teachers=[teacher.footprint for teacher in weighed],
         assistant=assistant.footprint if assistant else None,
-        memory_bytes=0,
+        makes_teacher=not teachers,
+        together=isinstance(document.teacher, Mutual),
     )
-    return replace(admission, memory_bytes=_most_at_once(document, admission))
 
 
 def require_memory(needs: Footprint, memory_bytes: int | None, who: str, pointer: str) -> None:
@@ -133,48 +126,69 @@ class _Weighed:
 class _Scales:
     """Builds networks to see what they need to train, or where nothing trains them, to answer."""
 
-    seen: Input
+    document: JobDocument
+    cast: Cast
     memory_bytes: int | None
     device: Device
 
-    def __call__(
-        self,
-        network: Network,
-        trainings: Sequence[Training],
-        who: str,
-        pointer: str,
-        *,
-        total_at: str,
-        batch: int = 1,
-    ) -> _Weighed:
-        with rejected_at(pointer):
-            module = models.build_on_meta(
-                network.architecture, network.config, input=self.seen, num_outputs=network.num_outputs
-            )
+    def student(self) -> _Weighed:
+        return self._weighed(self.cast.student, "student", "/student", self._of_student)
+
+    def assistant(self) -> _Weighed | None:
+        via = self.document.via
+        if via is None:
+            return None
+        assert self.cast.assistant is not None
+        return self._weighed(self.cast.assistant, "assistant", "/via", [via.training or self._of_student[0]])
+
+    def teachers(self) -> list[_Weighed]:
+        asked = self.document.teacher
+        if isinstance(asked, TeacherToTrain):
+            return [self._weighed(self.cast.teacher, "teacher", "/teacher/train", [asked.train.training])]
+        if isinstance(asked, Mutual):
+            return [self._weighed(self.cast.teacher, "teacher", "/teacher/mutual", self._of_student)]
+        batch = max(_at_once(training) for training in self._of_student)
+        return [
+            self._shown(self._outline(network, place), network, [], batch, place)
+            for network, place in zip(self.cast.teachers, _places_of_teachers(self.document), strict=True)
+        ]
+
+    @property
+    def _of_student(self) -> list[Training]:
+        return [stage.training for stage in self.document.course]
+
+    def _weighed(self, network: Network, who: str, place: str, trainings: Sequence[Training]) -> _Weighed:
+        """A network that the job trains. Its weights alone come first: they must fit before they are
+        there."""
+        pointer = self.cast.places[who]
+        module = self._outline(network, pointer)
         optimizers = [training.optimizer.kind for training in trainings]
-        if trainings:
-            batch = max(_at_once(training) for training in trainings)
-            require_memory(weights_alone(module, optimizers), self.memory_bytes, who, total_at)
-        if self.device == "cpu":
-            module = models.for_dry_forward(module, self.seen)
-        footprint, anatomy = self._shown(module, network, optimizers, batch, pointer)
-        if trainings:
-            require_memory(footprint, self.memory_bytes, who, total_at)
-        return _Weighed(footprint, anatomy)
+        require_memory(weights_alone(module, optimizers), self.memory_bytes, who, place)
+        batch = max(_at_once(training) for training in trainings)
+        weighed = self._shown(module, network, optimizers, batch, pointer)
+        require_memory(weighed.footprint, self.memory_bytes, who, place)
+        return weighed
+
+    def _outline(self, network: Network, pointer: str) -> nn.Module:
+        with rejected_at(pointer):
+            return models.build_on_meta(
+                network.architecture, network.config, input=self.cast.seen, num_outputs=network.num_outputs
+            )
 
     def _shown(
         self, module: nn.Module, network: Network, optimizers: Sequence[str], batch: int, pointer: str
-    ) -> tuple[Footprint, Anatomy]:
+    ) -> _Weighed:
+        seen = self.cast.seen
+        if self.device == "cpu":
+            module = models.for_dry_forward(module, seen)
         try:
-            return (
-                training_footprint(module, self.seen, batch=batch, optimizers=optimizers),
-                anatomy(module, self.seen),
-            )
+            footprint = training_footprint(module, seen, batch=batch, optimizers=optimizers)
+            return _Weighed(footprint, anatomy(module, seen))
         except RuntimeError as error:
             raise Rejected(
                 "configuration_invalid",
                 "user",
-                f"'{network.architecture}' as configured does not take {shown(self.seen)}: "
+                f"'{network.architecture}' as configured does not take {shown(seen)}: "
                 f"{str(error).splitlines()[0]}",
                 "change its parameters, or the preprocessing",
                 {"pointer": pointer},
@@ -186,7 +200,7 @@ def _at_once(training: Training) -> int:
     return training.batch_size // training.accumulate
 
 
-def _pointers_of(document: JobDocument) -> list[str]:
+def _places_of_teachers(document: JobDocument) -> list[str]:
     if document.teachers is None:
         return ["/teacher"]
     return [f"/teachers/{number}/model" for number in range(len(document.teachers))]
@@ -195,19 +209,3 @@ def _pointers_of(document: JobDocument) -> list[str]:
 def _with_projectors(footprint: Footprint, tuition: Tuition) -> Footprint:
     more = bytes_of_projectors(tuition.course, tuition.student, tuition.teacher)
     return replace(footprint, training_bytes=footprint.training_bytes + more)
-
-
-def _most_at_once(document: JobDocument, admission: Admission) -> int:
-    """Whatever the job makes trains one after another; beside it are those that it learns from."""
-    student, teachers, assistant = admission.student, admission.teachers, admission.assistant
-    if isinstance(document.teacher, Mutual):
-        return student.training_bytes + teachers[0].training_bytes
-    answering = sum(teacher.size_bytes + teacher.activation_bytes for teacher in teachers)
-    if isinstance(document.teacher, TeacherToTrain | SelfTaught):
-        answering = teachers[0].size_bytes
-    moments = [student.training_bytes + (answering if assistant is None else assistant.size_bytes)]
-    if assistant is not None:
-        moments.append(assistant.training_bytes + answering)
-    if isinstance(document.teacher, TeacherToTrain):
-        moments.append(teachers[0].training_bytes)
-    return max(moments)

@@ -35,6 +35,7 @@ def require_same_labels(teacher: Network, dataset: Dataset, pointer: str = "/tea
     Raises:
         Rejected: `label_order_unknown` or `labels_mismatch`.
     """
+    noun, nouns = _NOUNS[TASKS[dataset.task].target]
     nameless = teacher.labels is None or all(label.upper().startswith("LABEL_") for label in teacher.labels)
     if nameless and teacher.num_outputs == len(dataset.labels) == 1:
         return  # a single number needs no name
@@ -42,8 +43,7 @@ def require_same_labels(teacher: Network, dataset: Dataset, pointer: str = "/tea
         raise Rejected(
             "label_order_unknown",
             "user",
-            f"nobody said which {_NOUN[TASKS[dataset.task].target]} each of the teacher's "
-            f"{teacher.num_outputs} outputs means",
+            f"nobody said which {noun} each of the teacher's {teacher.num_outputs} outputs means",
             "register the model again with `labels`, in the order of its outputs",
             {"pointer": pointer},
         )
@@ -53,7 +53,7 @@ def require_same_labels(teacher: Network, dataset: Dataset, pointer: str = "/tea
         raise Rejected(
             "labels_mismatch",
             "user",
-            "teacher and dataset name different classes: "
+            f"teacher and dataset name different {nouns}: "
             + "; ".join(
                 f"{whose} lacks {', '.join(repr(label) for label in names[:5])}"
                 for whose, names in (("the teacher", lacking), ("the dataset", unknown))
@@ -140,6 +140,14 @@ def require_fitting_start(start: Network, teacher: Network | None, dataset: Data
             "start from a model with the same labels in the same order, or say an architecture",
             {"pointer": pointer},
         )
+    if teacher is not None and start.num_outputs != teacher.num_outputs:
+        raise Rejected(
+            "outputs_differ",
+            "user",
+            f"the model gives {start.num_outputs} numbers, the teacher {teacher.num_outputs}",
+            "start from a model of the teacher's size of embedding, or say an architecture",
+            {"pointer": pointer},
+        )
     if start.input.kind == dataset.input.kind == "text":
         if teacher is not None and start.files.get(TOKENIZER) != teacher.files.get(TOKENIZER):
             raise Rejected(
@@ -208,7 +216,12 @@ def shown(input: Input) -> str:
 
 
 TOKENIZER = "tokenizer.json"
-_NOUN: dict[Target, str] = {"class": "class", "label_set": "label", "tag": "tag", "number": "number"}
+_NOUNS: dict[Target, tuple[str, str]] = {
+    "class": ("class", "classes"),
+    "label_set": ("label", "labels"),
+    "tag": ("tag", "tags"),
+    "number": ("number", "numbers"),
+}
 
 
 def _said(value: object) -> str:

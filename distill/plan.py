@@ -6,6 +6,7 @@ from typing import Any
 from distill.admission import admit
 from distill.config.events import Planned
 from distill.config.folder import PlanJob
+from distill.config.tasks import TASKS
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.footprint import Footprint
 from distill.inspect.dataset import Sink
@@ -79,12 +80,13 @@ def _estimate(request: PlanJob) -> dict[str, Any]:
 
 def _warnings(request: PlanJob) -> list[dict[str, str]]:
     test = request.dataset.splits["test"]
-    examples = test.labeled or test.examples
+    no_labels = TASKS[request.document.task].target == "embedding"
+    examples, which = (test.examples, "") if no_labels else (test.labeled, "labeled ")
     if examples >= FEW_TEST_EXAMPLES:
         return []
     return [
         {
             "code": "few_test_examples",
-            "message": f"the test split has {examples} labeled examples: intervals will be wide",
+            "message": f"the test split has {examples} {which}examples: intervals will be wide",
         }
     ]

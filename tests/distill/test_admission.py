@@ -254,6 +254,16 @@ def test_a_model_that_a_student_cannot_start_from_is_refused(change: dict[str, A
     assert (rejected.code, rejected.details["pointer"]) == (code, "/student/model")
 
 
+def test_a_start_of_another_size_of_embedding_is_refused() -> None:
+    def embedder(size: int) -> Network:
+        facts = {"task": "feature-extraction", "labels": None, "num_outputs": size, "input": TABLE}
+        return teacher(architecture="mlp", config={}, **facts)
+
+    document = job({"model": "m"}, task="feature-extraction")
+    rejected = refused(document, [embedder(8)], of_task("feature-extraction", ()), start=embedder(6))
+    assert (rejected.code, rejected.details["pointer"]) == ("outputs_differ", "/student/model")
+
+
 def test_a_model_that_reads_other_tokens_than_the_teacher_is_no_start() -> None:
     start = bert(labels=["a", "b"], files={"model.safetensors": "0", "tokenizer.json": "2"})
     document = job({"model": "m"}, task="text-classification")
