@@ -1,6 +1,7 @@
 """Jobs that need several models, from the command line's client to the result, by real processes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +104,53 @@ def test_several_seeds_are_listed_and_the_best_by_validation_ships(client: Clien
     assert [entry["seed"] for entry in result["seeds"]] == [0, 1]
     assert sum(entry["shipped"] for entry in result["seeds"]) == 1
     assert result["controls"]["teacher_argmax"] is not None
+
+
+def table(task: str) -> str:
+    """A CSV file that can be learned: a number, or two labels, of two features."""
+    label = "price" if task == "regression" else "warm,bright"
+    lines = [f"size,light,{label}"]
+    for row in range(240):
+        size, light = (row * 7) % 24 / 24, (row * 11) % 20 / 20
+        said = f"{3 * size - light:.3f}" if task == "regression" else f"{int(size > 0.5)},{int(light > 0.3)}"
+        lines.append(f"{size:.3f},{light:.3f},{said}")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("task", "label", "figure", "losses"),
+    [
+        ("regression", "price", "r2", ["mse_logits", "hard_target"]),
+        ("multi-label-classification", ["warm", "bright"], "f1", ["soft_target", "hard_target"]),
+    ],
+)
+def test_numbers_and_sets_of_labels_are_judged_by_their_own_figures(
+    client: Client, tmp_path: Path, task: str, label: str | list[str], figure: str, losses: list[str]
+) -> None:
+    (tmp_path / "table.csv").write_text(table(task))
+    file = client.files.upload(tmp_path / "table.csv", purpose="dataset")
+    columns = {"label": label}
+    dataset = client.datasets.create(name=task, file_id=file["id"], task=task, columns=columns)
+    dataset = client.datasets.wait(dataset["id"], timeout=WITHIN_S)
+    assert dataset["status"] == "ready", dataset["problem"]
+    network = {"architecture": "mlp", "config": {"depth": 2, "width": 32}}
+
+    job = done(
+        client,
+        {
+            "name": task,
+            "task": task,
+            "dataset": dataset["id"],
+            "teacher": {"train": {**network, "training": {**TRAINING, "epochs": 40}}},
+            "student": network,
+            "losses": [{"kind": kind, "weight": 0.5} for kind in losses],
+            "training": {**TRAINING, "epochs": 40},
+        },
+    )
+
+    result = job["result"]
+    assert result is not None
+    assert result["main_figure"] == figure
+    assert result["student"][figure] > 0.5
+    assert job["progress"]["validation"]["figure"] == figure
+    assert f"| {figure}" in client.jobs.report(job["id"], "md")
