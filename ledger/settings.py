@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     """How often what a child reports is written to the database."""
     stop_grace: timedelta = timedelta(seconds=20)
     """How long a child may take to write its checkpoint after a stop line."""
+    stalled_after: timedelta = timedelta(minutes=30)
+    """A job whose process tells nothing and logs nothing for so long fails with class `timeout`."""
     sweep_every: timedelta = timedelta(seconds=10)
     """How often leases that are over are looked for."""
     retry_delay: timedelta = timedelta(seconds=10)

@@ -18,8 +18,10 @@ from worker.folders import Folder
 from worker.lease import Lease
 from worker.notebook import Notebook
 from worker.place import Place
+from worker.pulse import Pulse
 from worker.stage import Resumption, stage_job
 from worker.verdict import (
+    Patience,
     Reason,
     Verdict,
     broke_down,
@@ -95,13 +97,15 @@ class _Attempt:
     asked: Reason | None = None
     """Why the child is to stop, if it is."""
     asked_at: float | None = None
+    pulse: Pulse | None = None
+    """Of the process, once there is one."""
 
     def run(self) -> None:
         try:
             resumption = stage_job(self.place, self.claim, self.folder, heed=self._heed)
             self._heed()
         except _AskedToStop as asked:
-            self._finish(stopped_for(asked.reason, max_runtime_s=self._max_runtime_s), code=None)
+            self._finish(stopped_for(asked.reason, self._patience), code=None)
             return
         except (LedgerError, OSError) as error:
             self._finish(not_staged(error), code=None)
@@ -118,9 +122,7 @@ class _Attempt:
         if not self.lease.held:
             raise HoldLost("the lease ran out, and the process was killed")
         self.notebook.close()
-        verdict = nonsense or judge(
-            ending, self.notebook.last_word, self.asked, max_runtime_s=self._max_runtime_s
-        )
+        verdict = nonsense or judge(ending, self.notebook.last_word, self.asked, self._patience)
         self._finish(verdict, code=exit_code(ending))
 
     def _start(self) -> Child:
@@ -147,10 +149,13 @@ class _Attempt:
     def _supervise(self, child: Child) -> Verdict | None:
         """Read, write down and pass on wishes until the process ends; a verdict if it spoke nonsense."""
         flushed_at = 0.0
+        self.pulse = Pulse(self.folder.log)
         try:
             while not child.ended():
                 wait = flushed_at + self.place.flush_s - time.monotonic()
-                self.notebook.hear(child.read(wait, wake=self._wake))
+                events = child.read(wait, wake=self._wake)
+                self.pulse.feel(events)
+                self.notebook.hear(events)
                 if time.monotonic() - flushed_at >= self.place.flush_s:
                     flushed_at = time.monotonic()
                     self.notebook.flush()
@@ -181,7 +186,10 @@ class _Attempt:
         if self.place.draining():
             return "drain"
         ran_s = self.claim.job.running_s + time.monotonic() - self.claimed_at
-        return "timeout" if ran_s > self._max_runtime_s else None
+        if ran_s > self._patience.max_runtime_s:
+            return "timeout"
+        still_s = self.pulse.still_for() if self.pulse is not None else 0.0
+        return "stalled" if still_s > self._patience.stalled_after_s else None
 
     def _pass_on(self, child: Child) -> None:
         """Ask the process to stop, once; kill it where it does not within the grace."""
@@ -190,14 +198,17 @@ class _Attempt:
         if self.asked_at is None:
             self.asked_at = time.monotonic()
             log.info("stop_asked", reason=self.asked)
-            child.say(StopWish.DRAIN if self.asked == "timeout" else self.asked)
+            child.say(StopWish.DRAIN if self.asked in ("timeout", "stalled") else self.asked)
         elif time.monotonic() - self.asked_at > self.place.settings.stop_grace.total_seconds():
             log.warning("stop_grace_over", reason=self.asked)
             child.kill()
 
     @property
-    def _max_runtime_s(self) -> int:
-        return int(self.claim.job.resolved_spec["limits"]["max_runtime_s"])
+    def _patience(self) -> Patience:
+        return Patience(
+            max_runtime_s=self.claim.job.resolved_spec["limits"]["max_runtime_s"],
+            stalled_after_s=self.place.settings.stalled_after.total_seconds(),
+        )
 
     def _finish(self, verdict: Verdict, *, code: int | None) -> None:
         """Bytes first, rows last, and again where the database or the collector was in the way."""

@@ -11,9 +11,17 @@ from ledger.errors import StoreFull
 from ledger.lifecycle import JobError
 from worker.child import Ending
 
-Reason = Literal["cancel", "pause", "drain", "timeout"]
+Reason = Literal["cancel", "pause", "drain", "timeout", "stalled"]
 """Why a supervisor asked its child to stop."""
 LAST_WORDS = (Finished, Failed, Stopped)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a job may take, and how long its process may be silent."""
+
+    max_runtime_s: int
+    stalled_after_s: float
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Retry:
 Verdict = Succeed | Stop | Fail | Retry
 
 
-def judge(ending: Ending, last: Event | None, asked: Reason | None, *, max_runtime_s: int) -> Verdict:
+def judge(ending: Ending, last: Event | None, asked: Reason | None, patience: Patience) -> Verdict:
     """The verdict on an attempt.
 
     Args:
@@ -55,7 +63,7 @@ def judge(ending: Ending, last: Event | None, asked: Reason | None, *, max_runti
     if isinstance(last, Finished) and ending.code == Exit.DONE:
         return Succeed(last)
     if asked is not None and _gave_way(ending, last):
-        return stopped_for(asked, max_runtime_s=max_runtime_s)
+        return stopped_for(asked, patience)
     if isinstance(last, Failed):
         return _failed(last, ending)
     if asked == "cancel":
@@ -65,9 +73,14 @@ def judge(ending: Ending, last: Event | None, asked: Reason | None, *, max_runti
     return _without_a_word(ending.code)
 
 
-def stopped_for(asked: Reason, *, max_runtime_s: int) -> Verdict:
+def stopped_for(asked: Reason, patience: Patience) -> Verdict:
     """The verdict where the process stopped as asked, or was not even started."""
-    return Fail(_timed_out(max_runtime_s), "timeout") if asked == "timeout" else Stop(asked)
+    match asked:
+        case "timeout":
+            return Fail(_timed_out(patience.max_runtime_s), "timeout")
+        case "stalled":
+            return Fail(_stalled(patience.stalled_after_s), "timeout")
+    return Stop(asked)
 
 
 def not_staged(error: Exception) -> Verdict:
@@ -134,6 +147,16 @@ def _timed_out(max_runtime_s: int) -> JobError:
         "timeout",
         f"the job ran for longer than its limits.max_runtime_s of {max_runtime_s} s",
         hint="its last checkpoint is kept: retry goes on from there for as long again",
+    )
+
+
+def _stalled(stalled_after_s: float) -> JobError:
+    return JobError(
+        "no_progress",
+        "timeout",
+        f"the training process said nothing, and wrote nothing to its log, for {stalled_after_s:.0f} s",
+        hint="its log says what it did last; retry goes on from its last checkpoint. Where so long a "
+        "silence is no fault, raise LIMBECK_STALLED_AFTER of the workers",
     )
 
 

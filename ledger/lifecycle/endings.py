@@ -17,6 +17,10 @@ from ledger.lifecycle.hold import Hold, JobError, held
 from ledger.states import JobStatus
 from ledger.tables import Artifact, Checkpoint, Job
 
+OUT_OF_MEMORY = "oom_host"
+MEMORY_KILLS = 2
+"""So often the kernel may kill for want of memory with no checkpoint in between: the machine is too small."""
+
 
 @dataclass(frozen=True)
 class KeptArtifact:
@@ -53,7 +57,7 @@ def succeed(
     job.conclusion = finished.conclusion
     job.environment = finished.environment
     job.error = None
-    job.fruitless_attempts = 0
+    job.fruitless_attempts = job.memory_kills = 0
     _add_artifacts(session, job, artifacts)
     if job.resolved_spec.get("output") and finished.student is not None:
         figures = finished.result.get("student") or {}
@@ -129,8 +133,9 @@ def requeue(
 ) -> Job:
     """The attempt broke off; the job goes back to the queue, or fails at its `max_attempts`.
 
-    Counted are attempts in a row that added no checkpoint. The first retry is at once; before the
-    next one passes `delay_s`, doubled each time. What the user wished meanwhile happens now.
+    Counted are attempts in a row that added no checkpoint; of those that the kernel killed for want of
+    memory two are enough. The first retry is at once; before the next one passes `delay_s`, doubled
+    each time. What the user wished meanwhile happens now.
 
     Raises:
         HoldLost: nothing was written.
@@ -161,10 +166,10 @@ def put_back(
 ) -> None:
     """`requeue` on a row that the caller has locked already."""
     if counted:
-        job.fruitless_attempts = 0 if _added_checkpoint(session, job) else job.fruitless_attempts + 1
+        _count(session, job, exit_kind)
     if job.cancel_requested_at is not None:
         leave_running(session, job, JobStatus.CANCELLED, exit_kind=exit_kind, exit_code=exit_code)
-    elif counted and job.fruitless_attempts >= job.resolved_spec["limits"]["max_attempts"]:
+    elif counted and _had_its_attempts(job):
         fail_running(session, job, error or _broke_off(job), exit_kind=exit_kind, exit_code=exit_code)
     elif job.pause_requested_at is not None:
         leave_running(session, job, JobStatus.PAUSED, exit_kind=exit_kind, exit_code=exit_code)
@@ -182,6 +187,20 @@ def fail_running(
     leave_running(
         session, job, JobStatus.FAILED, exit_kind=exit_kind, exit_code=exit_code, error=error.as_dict()
     )
+
+
+def _count(session: Session, job: Job, exit_kind: str) -> None:
+    """Headway makes up for every attempt that broke off before."""
+    if _added_checkpoint(session, job):
+        job.fruitless_attempts = job.memory_kills = 0
+    else:
+        job.fruitless_attempts += 1
+        job.memory_kills += exit_kind == OUT_OF_MEMORY
+
+
+def _had_its_attempts(job: Job) -> bool:
+    allowed = job.resolved_spec["limits"]["max_attempts"]
+    return bool(job.fruitless_attempts >= allowed) or job.memory_kills >= MEMORY_KILLS
 
 
 def _broke_off(job: Job) -> JobError:

@@ -94,7 +94,7 @@ def retry(session: Session, project_id: str, job_id: str) -> Change:
         case JobStatus.QUEUED:
             return Change(job, changed=False)
         case JobStatus.FAILED | JobStatus.CANCELLED:
-            job.fruitless_attempts = 0
+            job.fruitless_attempts = job.memory_kills = 0
             job.running_s = 0.0
             job.run_after = 0.0
             job.error = None

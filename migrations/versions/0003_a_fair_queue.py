@@ -1,4 +1,4 @@
-"""What a long job needs: a queue that is fair to projects, kills for memory counted, figures of checkpoints."""
+"""What a long job needs: a queue fair to projects, kills for memory counted, figures of checkpoints."""
 
 import sqlalchemy as sa
 from alembic import op

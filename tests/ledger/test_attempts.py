@@ -140,3 +140,49 @@ def test_the_seconds_of_all_attempts_add_up(sessions: Sessions, job: Job, hold: 
         hold = claimed(session).hold
         session.execute(update(Attempt).where(Attempt.number == 2).values(started_at=clock() - 100.0))
     assert 199 < crash(sessions, hold).running_s < 220
+
+
+def killed_for_memory(sessions: Sessions, hold: Hold) -> Job:
+    with sessions.writing() as session:
+        return lifecycle.requeue(
+            session, hold, exit_kind="oom_host", exit_code=-9, counted=True, error=TOO_LARGE
+        )
+
+
+TOO_LARGE = lifecycle.JobError("out_of_memory", "resource", "the machine was out of memory", retryable=True)
+
+
+def test_a_job_that_is_killed_for_memory_twice_without_headway_fails_before_its_attempts_are_used_up(
+    sessions: Sessions, job: Job, hold: Hold
+) -> None:
+    assert killed_for_memory(sessions, hold).status == "queued"
+    with sessions.writing() as session:
+        hold = claimed(session).hold
+    failed = killed_for_memory(sessions, hold)
+    assert (failed.status, failed.fruitless_attempts) == ("failed", 2)
+    assert failed.error == TOO_LARGE.as_dict()
+    with sessions.writing() as session:
+        lifecycle.retry(session, job.project_id, job.id)
+        hold = claimed(session).hold
+    assert killed_for_memory(sessions, hold).status == "queued"
+
+
+def test_kills_for_memory_with_a_checkpoint_between_them_never_fail_a_job(
+    sessions: Sessions, job: Job, hold: Hold
+) -> None:
+    for attempt in range(1, 6):
+        if attempt % 2 == 0:
+            with sessions.writing() as session:
+                lifecycle.record(session, hold, checkpoint(session, step=attempt))
+        assert killed_for_memory(sessions, hold).status == "queued"
+        with sessions.writing() as session:
+            hold = claimed(session).hold
+
+
+def test_a_kill_for_memory_and_a_lost_worker_are_not_two_kills(
+    sessions: Sessions, job: Job, hold: Hold
+) -> None:
+    killed_for_memory(sessions, hold)
+    with sessions.writing() as session:
+        hold = claimed(session).hold
+    assert crash(sessions, hold, delay_s=0.0).status == "queued"

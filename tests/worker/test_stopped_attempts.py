@@ -112,3 +112,35 @@ def test_a_job_past_its_time_fails_with_its_checkpoint_kept(bench: Bench) -> Non
     assert bench.attempts(job_id)[0].exit_kind == "timeout"
     with bench.sessions.reading() as session:
         assert [row.step for row in checkpoints(session, job_id)] == [5]
+
+
+def test_a_process_that_gives_no_sign_of_life_is_stopped_and_the_user_told_what_to_do(bench: Bench) -> None:
+    job_id = bench.submit()
+    run_jobs(
+        bench.slot(
+            "progress(1); checkpoint(5, b'five'); time.sleep(60); finish()",
+            stalled_after=timedelta(seconds=1),
+        )
+    )
+    job = bench.job(job_id)
+    assert job.status == "failed"
+    assert job.error is not None
+    assert (job.error["code"], job.error["class"]) == ("no_progress", "timeout")
+    assert "LIMBECK_STALLED_AFTER" in job.error["hint"]
+    (attempt,) = bench.attempts(job_id)
+    assert (attempt.exit_kind, attempt.exit_code) == ("timeout", -9)
+    with bench.sessions.reading() as session:
+        assert [row.step for row in checkpoints(session, job_id)] == [5]
+
+
+@pytest.mark.parametrize(
+    "sign", ["progress(n)", "print(n, flush=True)"], ids=["an event", "a line of its log"]
+)
+def test_whatever_a_process_says_is_a_sign_of_life(bench: Bench, sign: str) -> None:
+    job_id = bench.submit()
+    run_jobs(
+        bench.slot(
+            f"for n in range(8):\n    {sign}; time.sleep(0.3)\nfinish()", stalled_after=timedelta(seconds=1.5)
+        )
+    )
+    assert bench.job(job_id).status == "succeeded", bench.job(job_id).error

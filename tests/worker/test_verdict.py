@@ -8,8 +8,20 @@ from distill.config.events import Failed, Finished, Stopped
 from distill.config.folder import Exit
 from ledger.errors import StoreFull, StoreUnavailable
 from worker.child import Ending
-from worker.verdict import Fail, Reason, Retry, Stop, Succeed, judge, not_kept, not_staged, stopped_for
+from worker.verdict import (
+    Fail,
+    Patience,
+    Reason,
+    Retry,
+    Stop,
+    Succeed,
+    judge,
+    not_kept,
+    not_staged,
+    stopped_for,
+)
 
+PATIENCE = Patience(max_runtime_s=60, stalled_after_s=1800)
 FINISHED = Finished(result={}, conclusion="no_gate", artifacts=[], student=None, environment={})
 
 
@@ -22,7 +34,7 @@ def failed(error_class: str, **changes: object) -> Failed:
 
 
 def verdict(ending: Ending, last: object = None, asked: Reason | None = None) -> object:
-    return judge(ending, last, asked, max_runtime_s=60)  # type: ignore[arg-type]  # any event
+    return judge(ending, last, asked, PATIENCE)  # type: ignore[arg-type]  # any event
 
 
 def test_a_result_and_a_clean_exit_are_a_success_even_when_a_stop_came_too_late() -> None:
@@ -104,7 +116,7 @@ def test_memory_that_ran_out_says_what_to_do() -> None:
 def test_a_job_past_its_time_is_a_timeout_whether_it_was_started_or_not() -> None:
     for result in (
         verdict(ended(Exit.STOPPED), Stopped(wish="drain"), "timeout"),
-        stopped_for("timeout", max_runtime_s=60),
+        stopped_for("timeout", PATIENCE),
     ):
         assert isinstance(result, Fail)
         assert (result.exit_kind, result.error.error_class) == ("timeout", "timeout")
