@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from distill.admission import admit
+from distill.admission import Device, admit
 from distill.config.document import parse_job
 from distill.config.networks import Dataset, Input, Network, Preprocessing, Split
 from distill.rejection import Rejected
@@ -158,6 +158,7 @@ def test_a_student_that_takes_other_inputs_is_refused_at_its_place() -> None:
     assert (rejected.code, rejected.details["pointer"]) == ("input_not_taken", "/student/config")
 
 
+DEVICES: tuple[Device, ...] = ("meta", "cpu")
 NO_SUCH = {"student": "block.0", "teacher": "blocks.0"}
 TABLE = Input(kind="tabular", shape=[3], dtype="float32")
 PANEL: dict[str, Any] = {"teacher": None, "teachers": [{"model": "t"}, {"model": "u"}]}
@@ -296,8 +297,8 @@ def test_what_is_too_large_on_the_cpu_is_refused_before_it_is_there() -> None:
     assert rejected.code == "student_too_large"
 
 
-@pytest.mark.parametrize("device", ["meta", "cpu"])
-def test_layers_are_named_in_every_stage_of_every_learner(device: Any) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_layers_are_named_in_every_stage_of_every_learner(device: Device) -> None:
     hints = {"name": "hints", "losses": [{"kind": "hint"}]}
     logits = {"name": "logits", "losses": [{"kind": "soft_target"}]}
     via = {"architecture": "cnn", "config": {"depth": 5, "width": 6}, "losses": [{"kind": "hint"}]}
@@ -360,6 +361,14 @@ def test_half_as_many_examples_at_once_need_less_memory() -> None:
         for parts in (1, 2)
     )
     assert halves * 2 == whole
+
+
+@pytest.mark.parametrize("student", [SMALL, {"architecture": "mlp"}, {"architecture": "resnet"}])
+def test_a_plan_and_a_run_weigh_a_network_alike(student: dict[str, Any]) -> None:
+    planned, ran = (admit(job(student), [teacher()], dataset(), device=device) for device in DEVICES)
+    assert planned.student == ran.student
+    assert planned.teachers == ran.teachers
+    assert planned.course == ran.course
 
 
 def test_a_run_looks_at_networks_without_loading_the_compiler_of_torch() -> None:
