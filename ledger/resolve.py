@@ -12,8 +12,9 @@ from ledger.errors import SpecInvalid
 from ledger.identifiers import is_id
 from ledger.inputs import Inputs
 from ledger.matching import misfits, places_of_teachers, unfit_by_itself
-from ledger.states import InputStatus
+from ledger.states import InputStatus, Lane
 from ledger.tables import Dataset, Job, Model
+from ledger.workers import REMEMBERED_DAYS, is_out_of_reach
 
 Input = TypeVar("Input", Model, Dataset)
 
@@ -43,7 +44,7 @@ def resolve(session: Session, *, project_id: str, document: JobDocument, holding
     start = document.student.model
     student = search.model("student", start, at="/student/model") if start is not None else None
     dataset = search.dataset(document.dataset)
-    problems = [*unfit_by_itself(document), *search.problems]
+    problems = [*unfit_by_itself(document), *_out_of_reach(session, document), *search.problems]
     found = tuple(teacher for teacher in teachers if teacher is not None)
     if search.problems or dataset is None:
         raise SpecInvalid(problems)
@@ -84,6 +85,25 @@ def document_of_job(job: Job) -> JobDocument:
     spec, and found again by the next attempt.
     """
     return document_of({**job.resolved_spec, "stages": job.spec.get("stages")})
+
+
+def lane_of(document: JobDocument) -> Lane:
+    """Which workers may run the job."""
+    return Lane.GPU if document.resources.gpus else Lane.CPU
+
+
+def _out_of_reach(session: Session, document: JobDocument) -> list[Problem]:
+    lane = lane_of(document)
+    if not is_out_of_reach(session, lane):
+        return []
+    if lane is Lane.GPU:
+        detail = "no worker here owns a GPU; start one with LIMBECK_DEVICES, or ask for 0 gpus"
+    else:
+        detail = "every worker here runs jobs on GPUs alone; start one with --lanes cpu, or ask for 1 gpu"
+    return [Problem("/resources/gpus", f"{detail} ({_AS_FAR_AS_KNOWN})", "no_worker_for_it")]
+
+
+_AS_FAR_AS_KNOWN = f"judged by the workers that were heard of in the last {REMEMBERED_DAYS} days"
 
 
 @dataclass

@@ -12,8 +12,8 @@ from ledger.errors import DatabaseBusy, NotAllowedNow
 from ledger.identifiers import new_id
 from ledger.inputs import inputs_of, tie
 from ledger.lifecycle.history import locked_job, note
-from ledger.resolve import resolve, resolved_spec
-from ledger.states import ACTIONS, TERMINAL, JobStatus, Lane
+from ledger.resolve import lane_of, resolve, resolved_spec
+from ledger.states import ACTIONS, TERMINAL, JobStatus
 from ledger.tables import Job
 
 
@@ -39,7 +39,7 @@ def submit(session: Session, *, project_id: str, document: JobDocument, raw: dic
         project_id=project_id,
         name=document.name,
         status=JobStatus.QUEUED,
-        lane=Lane.GPU if document.resources.gpus else Lane.CPU,
+        lane=lane_of(document),
         gpus=document.resources.gpus,
         priority=document.priority,
         dedupe_key=document.dedupe_key,

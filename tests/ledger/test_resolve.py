@@ -3,14 +3,16 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from distill.config.document import parse_job
 from distill.config.networks import Input, Preprocessing
-from ledger import lifecycle
-from ledger.database import Sessions
+from ledger import lifecycle, workers
+from ledger.database import Sessions, clock
 from ledger.errors import NotAllowedNow, SpecInvalid
 from ledger.resolve import Resolved, document_of, resolve, resolved_spec
 from ledger.states import InputStatus
+from ledger.tables import Worker
 from tests.ledger.builders import LABELS, a_dataset, a_model, raw_document, submitted
 
 TEXT = Input(kind="text", shape=[64], dtype="int64")
@@ -95,6 +97,53 @@ def test_a_rejected_input_is_refused_with_its_reason(sessions: Sessions, project
     with pytest.raises(SpecInvalid, match="it has one class") as refused:
         resolved(sessions, project_id)
     assert refused.value.problems[0].code == "input_rejected"
+
+
+def announced(sessions: Sessions, name: str, *lanes: str) -> None:
+    with sessions.writing() as session:
+        workers.announce(
+            session, name=name, lanes=lanes, slots=1, devices=[], memory_bytes=1, sandbox="limits"
+        )
+
+
+def test_before_any_worker_of_jobs_is_known_a_job_with_a_gpu_is_taken(
+    sessions: Sessions, project_id: str
+) -> None:
+    with sessions.writing() as session:
+        a_dataset(session, project_id)
+    announced(sessions, "inspector", "chores")
+    assert resolved(sessions, project_id, resources={"gpus": 1})
+
+
+@pytest.mark.parametrize(("served", "gpus", "advice"), [("cpu", 1, "LIMBECK_DEVICES"), ("gpu", 0, "--lanes")])
+def test_a_job_that_no_worker_here_could_ever_run_is_refused_and_says_what_would_help(
+    sessions: Sessions, project_id: str, served: str, gpus: int, advice: str
+) -> None:
+    with sessions.writing() as session:
+        a_dataset(session, project_id)
+    announced(sessions, "w1", served)
+    assert problems(sessions, project_id, resources={"gpus": gpus}) == [
+        ("/resources/gpus", "no_worker_for_it")
+    ]
+    with pytest.raises(SpecInvalid, match=advice):
+        resolved(sessions, project_id, resources={"gpus": gpus})
+    assert resolved(sessions, project_id, resources={"gpus": 1 - gpus})
+
+
+def test_a_worker_that_left_in_good_order_may_come_back(sessions: Sessions, project_id: str) -> None:
+    with sessions.writing() as session:
+        a_dataset(session, project_id)
+    announced(sessions, "w1", "cpu")
+    announced(sessions, "w2", "gpu")
+    with sessions.writing() as session:
+        workers.depart(session, "w2")
+    assert resolved(sessions, project_id, resources={"gpus": 1})
+    with sessions.writing() as session:
+        session.execute(update(Worker).values(seen_at=clock() - 31 * 86_400))
+    announced(sessions, "w1", "cpu")
+    with sessions.writing() as session:
+        workers.forget(session)
+    assert problems(sessions, project_id, resources={"gpus": 1}) == [("/resources/gpus", "no_worker_for_it")]
 
 
 def test_an_alias_is_for_later(sessions: Sessions, project_id: str) -> None:
