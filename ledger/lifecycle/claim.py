@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, union_all, update
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, func, select, union_all, update
 from sqlalchemy.orm import Session, aliased
 
 from distill.config.job import JobDocument
@@ -103,7 +103,7 @@ def _turns(session: Session, lanes: Sequence[str]) -> list[tuple[str, str]]:
     return [(project_id, lane) for project_id, lane, *_ in turns]
 
 
-def _first(project_id: ColumnElement[str] | str, lane: str) -> Select[str]:
+def _first(project_id: SQLColumnExpression[str] | str, lane: str) -> Select[str]:
     """The job of a project that is next in a lane."""
     return (
         select(Job.id)

@@ -15,8 +15,7 @@ def upgrade() -> None:
     op.add_column("checkpoints", sa.Column("figure", sa.Double()))
     op.add_column("workers", sa.Column("departed_at", MOMENT))
     op.drop_index("ix_jobs_claim", "jobs")
-    in_turn = ["project_id", "lane", "status", sa.text("priority DESC"), "id"]
-    op.create_index("ix_jobs_claim", "jobs", in_turn)
+    op.create_index("ix_jobs_claim", "jobs", ["project_id", "lane", "status", sa.text("priority DESC"), "id"])
     op.create_index("ix_attempts_project_id_started_at", "attempts", ["project_id", "started_at"])
     op.create_index("ix_jobs_status_lane", "jobs", ["status", "lane"])
     op.create_index("ix_jobs_finished_at", "jobs", ["finished_at"])
