@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from distill.channel import StopAsked
-from distill.config.events import Event, Finished, Measured, PhaseChanged, Warned
+from distill.config.events import Event, Finished, PhaseChanged, Warned
 from distill.rejection import Rejected
 from tests.distill import bert
 from tests.distill.conftest import Inspected
@@ -86,27 +86,6 @@ def test_a_bert_teaches_a_bert_of_two_layers(tmp_path: Path) -> None:
     assert {artifact.filename for artifact in finished.artifacts} >= {"student.safetensors", "tokenizer.json"}
     warned = {event.code for event in of_kind(heard, Warned)}
     assert {"teacher_may_have_seen_test", "teacher_near_chance"} <= warned
-
-
-@pytest.mark.parametrize(
-    "loss",
-    [
-        {"kind": "decoupled"},
-        {"kind": "dist"},
-        {"kind": "standardized"},
-        {"kind": "reverse_kl"},
-        {"kind": "jensen_shannon", "beta": 0.3},
-    ],
-    ids=lambda loss: loss["kind"],
-)
-def test_every_kind_of_loss_trains(tmp_path: Path, digits: Inspected, loss: dict[str, Any]) -> None:
-    document = small(losses=[loss, {"kind": "hard_target", "weight": 0.1}])
-    folder = stage(tmp_path / "job", document, digits.dataset, digits.splits)
-
-    heard = trained_until_evaluation(folder)
-
-    measured = [event for event in of_kind(heard, Measured) if event.run == "student"]
-    assert len([event for event in measured if f"train.loss.{loss['kind']}" in event.values]) == 8
 
 
 def test_a_term_that_gives_next_to_nothing_of_the_gradient_is_named_once(

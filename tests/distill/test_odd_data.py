@@ -1,18 +1,14 @@
 """Data that is small, lopsided or strange: it works to the last figure, or is refused before training."""
 
-from collections.abc import Callable
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from torch import Tensor
 
 from distill.config.events import Finished, PhaseChanged
 from distill.config.folder import InspectDataset
 from distill.config.networks import Dataset
-from distill.export.separately import _examples
 from distill.rejection import Rejected
 from tests.distill.folders import Heard, inspected, of_kind, run, stage
 
@@ -21,20 +17,7 @@ MLP = {"architecture": "mlp", "config": {"depth": 2, "width": 8}}
 CNN = {"architecture": "cnn", "config": {"depth": 2, "width": 4}}
 
 
-@pytest.fixture(autouse=True)
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`load.py` is run here: that it needs nothing else is proved in test_recipe."""
-
-    def outputs(student: Path, split: Path, *, like: Tensor, heed: Callable[[], None]) -> Tensor:
-        spec = spec_from_file_location("load", student / "load.py")
-        assert spec is not None
-        assert spec.loader is not None
-        load = module_from_spec(spec)
-        spec.loader.exec_module(load)
-        answered: Tensor = load.predict(load.load(student), _examples(load.read_safetensors(split)))
-        return answered
-
-    monkeypatch.setattr("distill.conclusion.outputs_outside", outputs)
+pytestmark = pytest.mark.usefixtures("verified_in_this_process")
 
 
 def table(folder: Path, rows: list[str], columns: str = "a,b,label,split") -> Dataset:
