@@ -78,7 +78,8 @@ def _task_of_problem(config: dict[str, Any]) -> Task | None:
     """By `problem_type`; a single output is a number, as transformers has it. Else only the user knows."""
     problem, names = config.get("problem_type"), config.get("id2label")
     if problem is None:
-        return "regression" if isinstance(names, dict) and len(names) == 1 else None
+        single = config.get("num_labels") == 1 or (isinstance(names, dict) and len(names) == 1)
+        return "regression" if single else None
     if problem not in TASK_OF_PROBLEM:
         raise _unsupported(
             f"the problem type is {str(problem)[:60]!r}; there are: {', '.join(TASK_OF_PROBLEM)}",

@@ -31,7 +31,7 @@ def read(path: Path, request: InspectDataset) -> Examples:
             f"a file of words with tags is no dataset for {request.task}",
             "use the task token-classification, or upload .csv",
         )
-    if request.columns or request.split.get("column"):
+    if any(request.columns.values()) or request.split.get("column"):
         raise Rejected(
             "unknown_field",
             "user",

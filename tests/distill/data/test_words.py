@@ -64,6 +64,13 @@ def test_a_word_may_have_no_tag(tmp_path: Path) -> None:
     assert conll.read(path, REQUEST).labels == [["X", None, None, None], [None]]
 
 
+def test_columns_that_are_left_open_are_none_that_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "upload"
+    path.write_text("a X\n")
+    request = REQUEST.model_copy(update={"columns": {"text": None, "label": None}})
+    assert conll.read(path, request).inputs == [["a"]]
+
+
 def test_a_word_with_a_space_stands_between_tabs(tmp_path: Path) -> None:
     path = tmp_path / "upload"
     path.write_text("New York\tB-LOC\n\t\nis\tO\n")
@@ -147,6 +154,15 @@ def test_a_field_may_name_the_split_of_each_text(tmp_path: Path) -> None:
     ]
     answer = inspected(tmp_path, "\n".join(lines).encode(), "a.jsonl", task=TASK, split={"column": "part"})
     assert opened(tmp_path, answer)["test"].rows.tolist() == list(range(2, 30, 3))
+
+
+def test_a_label_map_renames_tags_and_leaves_the_others(tmp_path: Path) -> None:
+    swapped = {"B-PER": "B-LOC", "B-LOC": "B-PER", "I-PER": "O"}
+    answer = inspected(tmp_path, lines_of(SENTENCES), "a.jsonl", task=TASK, label_map=swapped)
+    names = answer.dataset.labels
+    assert names == ["B-LOC", "B-PER", "O"]
+    tags = opened(tmp_path, answer)["test"].labels[:4]
+    assert [names[tag] for tag in tags.tolist()] == ["B-LOC", "O", "O", "B-PER"]
 
 
 def test_the_report_counts_words_and_tags(tmp_path: Path) -> None:

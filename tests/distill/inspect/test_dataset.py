@@ -65,6 +65,11 @@ def test_labels_that_are_numbers_are_in_the_order_of_numbers(tmp_path: Path) -> 
     assert answer.dataset.labels == ["2", "9", "10"]
 
 
+def test_a_class_called_nan_makes_the_order_that_of_names(tmp_path: Path) -> None:
+    answer = inspected(tmp_path, csv_of(["nan", "10", "9", "inf"] * 5), task="tabular-classification")
+    assert answer.dataset.labels == ["10", "9", "inf", "nan"]
+
+
 def test_a_label_map_renames_before_classes_are_counted(tmp_path: Path) -> None:
     answer = inspected(
         tmp_path, csv_of(["0", "1"] * 10), task="tabular-classification", label_map={"0": "no", "1": "yes"}
