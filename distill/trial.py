@@ -143,8 +143,8 @@ def _knows_nothing(outputs: Tensor, labels: Tensor, science: Science) -> str | N
     if figure > constant:
         return None
     return (
-        f"the teacher reaches {science.main_figure} {figure:.2f} over {len(labels)} answers on the validation "
-        f"split; one that never looks at its input reaches {abs(constant):.2f}"
+        f"the teacher reaches {science.main_figure} {figure:.2f} over {len(labels)} answers on the "
+        f"validation split; one that never looks at its input reaches {abs(constant):.2f}"
     )
 
 
