@@ -128,7 +128,7 @@ def test_load_py_shows_a_student_the_very_view_that_it_learned_from(
         input=kind, preprocessing=steps,
     )  # fmt: skip
     pixels = (torch.rand(2, 3, *shape) * 255).to(dtype)
-    student = standalone.Student(torch.nn.Flatten(), network.model_dump(mode="json"), Path("none"))
+    student = standalone.Student(torch.nn.Flatten(), network.model_dump(mode="json"), "class", Path("none"))
 
     learned = Preprocessor.of(steps, kind)(pixels)
 
