@@ -1,11 +1,13 @@
 """A request body of any size into a file, at constant memory."""
 
 import asyncio
+import fcntl
 import shutil
+import time
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +21,9 @@ from api.problems import Problem
 
 _BATCH = 2**20
 _STALLED_S = 30.0
+_PREFIX = "upload-"
+_YOUNG_S = 60.0
+"""A file may be so old before it is locked by whoever made it."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,11 @@ async def received(request: Request, *, folder: Path, at_most: int) -> AsyncIter
     promised = _promised_bytes(request)
     _refuse_before_reading(request, promised, folder, at_most)
     digests = _promised_digests(request)
-    file = NamedTemporaryFile(dir=folder, prefix="upload-", delete=False)  # noqa: SIM115 - closed below
-    path = Path(file.name)
-    try:
-        with file:
-            found, size = await _write(request, file, at_most)
+    await run_in_threadpool(clear_abandoned, folder)
+    with _held(folder) as file:
+        path = Path(file.name)
+        found, size = await _write(request, file, at_most)
+        await run_in_threadpool(file.flush)
         if size == 0:
             raise Problem(422, "body_empty", "The body is empty; send the bytes of the file.")
         if any(digest != found for digest in digests):
@@ -51,8 +56,23 @@ async def received(request: Request, *, folder: Path, at_most: int) -> AsyncIter
                 422, "digest_mismatch", "The bytes do not have the digest that was promised; send them again."
             )
         yield Received(path, found.hex(), size)
-    finally:
-        path.unlink(missing_ok=True)
+
+
+def clear_abandoned(folder: Path) -> None:
+    """Remove the bodies whose receivers died: files that nobody holds and nobody has just made."""
+    for path in folder.glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+            if time.time() - path.stat().st_mtime > _YOUNG_S:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[IO[bytes]]:
+    """A new file, locked as long as the block lasts and gone after it. The lock goes with our process."""
+    with NamedTemporaryFile(dir=folder, prefix=_PREFIX) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
 
 
 async def _write(request: Request, file: IO[bytes], at_most: int) -> tuple[bytes, int]:

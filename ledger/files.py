@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +19,9 @@ from ledger.errors import BlobCorrupt, NotFound, StoreFull, StoreUnavailable
 
 CHUNK = 4 * 2**20
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ASIDE = "partial"
+"""The folder within the store of what is being written."""
+_ABANDONED_AFTER_S = 24 * 3600.0
 _ONE_PUT = 64 * 2**20
 """Up to this many bytes S3 is asked to create the object, and to refuse where it is there."""
 
@@ -120,6 +124,15 @@ class Store:
             except (FileNotFoundError, exceptions.NotFoundError):
                 return
 
+    def clear_partial(self, *, older_than_s: float = _ABANDONED_AFTER_S) -> None:
+        """Remove what writers that died left unfinished. A bucket does that by a rule of its own."""
+        if self._folder is None:
+            return
+        with _plainly():
+            for aside in (self._folder / _ASIDE).glob("*"):
+                if time.time() - aside.stat().st_mtime > older_than_s:
+                    aside.unlink(missing_ok=True)
+
     def probe(self) -> None:
         """Write, read and remove a few bytes."""
         name = f"probe/{secrets.token_hex(8)}"
@@ -179,7 +192,8 @@ def _put_in_folder(folder: Path, path: Path, sha256: str) -> None:
     """Write aside, sync, rename, sync the directory: a power cut leaves all of it or nothing."""
     target = folder / _key(sha256)
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{sha256}.{secrets.token_hex(4)}")
+    aside = folder / _ASIDE / f"{sha256}.{secrets.token_hex(4)}"
+    aside.parent.mkdir(exist_ok=True)
     try:
         digest = hashlib.sha256()
         with path.open("rb") as source, aside.open("xb") as file:

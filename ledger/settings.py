@@ -42,6 +42,15 @@ class Settings(BaseSettings):
     retry_delay: timedelta = timedelta(seconds=10)
     """Before the second retry after a crash; doubled each time. The first is at once."""
 
+    keep_events: timedelta = timedelta(days=90)
+    """How long the events of a job are kept after its end; the last one stays."""
+    keep_metrics: timedelta = timedelta(days=365)
+    """How long its figures are kept; the artifact `metrics.parquet` has all of them, and stays."""
+    keep_logs: timedelta = timedelta(days=90)
+    """How long the logs of its attempts are kept; the artifacts `log.txt` stay."""
+    keep_checkpoints: timedelta = timedelta(days=30)
+    """How long its checkpoints are kept. A retry after that begins anew."""
+
     concurrency: int = Field(1, ge=1)
     """Jobs that one Celery worker runs side by side."""
     devices: list[str] = []

@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 def sweep(work_dir: Path) -> int:
     """Kill the orphans of dead supervisors of this `work_dir` and remove their folders.
 
-    Returns how many folders went. One in which something will not die stays.
+    Returns how many folders went. One in which something will not die, or that will not go, stays.
     """
     removed = 0
     with abandoned(work_dir) as folders:
@@ -23,7 +23,11 @@ def sweep(work_dir: Path) -> int:
             if not processes.kill_inside(folder.path):
                 log.error("leftover_stays", folder=str(folder.path), pids=processes.inside(folder.path))
                 continue
-            remove(folder.path)
+            try:
+                remove(folder.path)
+            except OSError as error:
+                log.error("leftover_stays", folder=str(folder.path), error=str(error))
+                continue
             removed += 1
             log.warning("leftover_removed", folder=str(folder.path))
     return removed

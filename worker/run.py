@@ -12,7 +12,7 @@ from ledger import lifecycle
 from ledger.errors import BlobDoomed, DatabaseBusy, HoldLost, LedgerError
 from ledger.lifecycle import Begun, Claim, Flush, KeptArtifact, Wish
 from worker import child as children
-from worker import folders, keep
+from worker import folders, keep, leftovers
 from worker.child import Child, Misspoke
 from worker.folders import Folder
 from worker.lease import Lease
@@ -36,7 +36,11 @@ log = structlog.get_logger(__name__)
 
 
 def run_jobs(place: Place) -> None:
-    """Run waiting jobs until none is left that this slot may run, or the worker shuts down."""
+    """Run waiting jobs until none is left that this slot may run, or the worker shuts down.
+
+    What slots that died left on this machine is cleared away first.
+    """
+    leftovers.sweep(place.settings.work_dir)
     while not place.draining():
         claimed_at = time.monotonic()
         claim = _take(place)

@@ -24,12 +24,15 @@ from ledger.lifecycle.sweep import expire
 from ledger.logs import configure
 from ledger.queries import free_slots, waiting
 from ledger.queue import Doorbell
+from ledger.retention import Policy, retire
 from ledger.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 ROLE = "sweep"
 _GARBAGE_EVERY_S = 600.0
+_GARBAGE_AT_ONCE_S = 5.0
+"""Of one beat: leases that run out are more urgent."""
 _BEATS_HELD = 3
 """The role is another's after so many beats without us."""
 
@@ -52,8 +55,7 @@ class Sweep:
             if not self._expire():
                 return False
             self._ring()
-            if time.monotonic() >= self.garbage_at:
-                self._collect()
+            if time.monotonic() >= self.garbage_at and self._collect():
                 self.garbage_at = time.monotonic() + _GARBAGE_EVERY_S
         except (DatabaseBusy, StoreUnavailable, redis.RedisError) as error:
             log.warning("sweep_delayed", error=str(error))
@@ -86,12 +88,31 @@ class Sweep:
                 for _ in range(min(count, free.get(lane, 0))):
                     self.doorbell.ring(lane)
 
-    def _collect(self) -> None:
-        while blobs.collect(self.sessions, self.store):
-            pass
+    def _collect(self) -> bool:
+        """Clear away what nobody needs any more; whether all of it is gone."""
+        until = time.monotonic() + _GARBAGE_AT_ONCE_S
+        for clear in (self._retire, self._collect_blobs):
+            while clear():
+                if time.monotonic() > until:
+                    return False
+        self.store.clear_partial()
         with self.sessions.writing() as session:
             idempotency.forget(session)
             workers.forget(session)
+        return True
+
+    def _retire(self) -> int:
+        settings = self.settings
+        policy = Policy(
+            events_s=settings.keep_events.total_seconds(),
+            metrics_s=settings.keep_metrics.total_seconds(),
+            logs_s=settings.keep_logs.total_seconds(),
+            checkpoints_s=settings.keep_checkpoints.total_seconds(),
+        )
+        return retire(self.sessions, policy)
+
+    def _collect_blobs(self) -> int:
+        return blobs.collect(self.sessions, self.store)
 
 
 def main() -> None:

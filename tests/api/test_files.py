@@ -1,7 +1,9 @@
 """Uploads are received whole, checked, and stored under an id; downloads in test_downloads.py."""
 
 import asyncio
+import fcntl
 import hashlib
+import os
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -135,6 +137,23 @@ def test_a_full_disk_is_a_507_and_leaves_nothing(
     assert (answer.status_code, answer.json()["code"]) == (507, "store_full")
     assert leftovers(settings) == []
     assert client.get("/v1/files").json()["data"] == []
+
+
+def test_what_a_receiver_that_died_left_goes_with_the_next_upload_and_what_another_receives_stays(
+    client: TestClient, settings: Settings
+):
+    folder = settings.work_dir / "uploads"
+    folder.mkdir(parents=True)
+    dead, held, fresh = (folder / f"upload-{name}" for name in ("dead", "held", "fresh"))
+    for path in (dead, held, fresh):
+        path.write_bytes(b"half of it")
+    for path in (dead, held):
+        os.utime(path, (0, 0))
+    with held.open("rb") as receiver:
+        fcntl.flock(receiver, fcntl.LOCK_EX)
+        assert client.post("/v1/files", content=CONTENT).status_code == 201
+
+    assert sorted(leftovers(settings)) == [fresh, held]
 
 
 def test_a_promise_that_no_disk_could_hold_is_refused_at_once(

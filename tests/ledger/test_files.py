@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -225,3 +226,18 @@ def test_memory_stays_small_however_large_the_blob(store: Store, tmp_path: Path)
 def test_an_address_that_is_no_store_is_refused_with_the_two_that_are() -> None:
     with pytest.raises(ValueError, match=r"file:///path or s3://bucket/prefix"):
         Store("ftp://example")
+
+
+def test_what_a_writer_that_died_left_is_cleared_after_a_day_and_what_is_being_written_is_not(
+    store: Store, path: Path, tmp_path: Path
+) -> None:
+    partial = tmp_path / "store" / "partial"
+    partial.mkdir()
+    old, fresh = partial / "old", partial / "fresh"
+    for file in (old, fresh):
+        file.write_bytes(b"half of it")
+    os.utime(old, (time.time() - 25 * 3600,) * 2)
+    store.put(path, SHA256)
+    for _ in range(2):
+        store.clear_partial()
+    assert (old.exists(), fresh.exists(), store.exists(SHA256)) == (False, True, True)

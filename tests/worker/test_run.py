@@ -160,3 +160,13 @@ def test_no_transaction_is_open_while_bytes_are_copied(bench: Bench, monkeypatch
     run_jobs(bench.slot("checkpoint(1, b'x'); finish()"))
     assert len(open_during) >= 5
     assert set(open_during) == {0}
+
+
+def test_what_a_slot_that_died_left_is_cleared_before_the_next_job(bench: Bench) -> None:
+    left = bench.settings.work_dir / "attempts" / "job_1-1-abcd"
+    (left / "out").mkdir(parents=True)
+    (left / "out" / "checkpoint").write_bytes(b"large")
+    job_id = bench.submit()
+    run_jobs(bench.slot("finish()"))
+    assert bench.job(job_id).status == "succeeded"
+    assert not left.exists()

@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 import redis
+from sqlalchemy import update
 
-from ledger import lifecycle, tables, workers
+from ledger import blobs, lifecycle, tables, workers
 from ledger.database import Sessions
 from ledger.files import Store
-from ledger.queries import get_job
+from ledger.queries import events_after, get_job
 from ledger.queue import Doorbell
 from ledger.settings import Settings
 from ledger.states import Lane
@@ -167,3 +168,32 @@ def test_a_broker_that_is_away_delays_the_ring_and_nothing_else(
     announce(sessions, "w", 1, "cpu")
     assert sweep.beat()
     assert sweep.beat()
+
+
+def test_a_great_deal_of_garbage_goes_in_parts_so_that_leases_are_looked_at_in_between(
+    sweep: Sweep, sessions: Sessions, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.sweep._GARBAGE_AT_ONCE_S", 0.0)
+    monkeypatch.setattr(sweep, "_collect_blobs", lambda: blobs.collect(sessions, store, limit=1))
+    garbage = [keep(sessions, store, content, tmp_path / "garbage") for content in (b"one", b"two", b"three")]
+    with sessions.writing() as session:
+        session.execute(update(tables.Blob).values(touched_at=0.0))
+    left = []
+    for _ in range(4):
+        sweep.beat()
+        left.append(sum(store.exists(sha256) for sha256 in garbage))
+    assert left == [2, 1, 0, 0]
+    assert sweep.garbage_at > 0
+
+
+def test_what_a_job_left_behind_goes_when_the_settings_say_so(
+    sweep: Sweep, sessions: Sessions, project_id: str, waiting_jobs: list[str]
+) -> None:
+    with sessions.writing() as session:
+        for job_id in waiting_jobs[:2]:
+            lifecycle.cancel(session, project_id, job_id)
+        session.get_one(tables.Job, waiting_jobs[0]).finished_at = 1.0
+    sweep.beat()
+    with sessions.reading() as session:
+        told = [len(events_after(session, job_id)) for job_id in waiting_jobs[:2]]
+    assert told == [1, 2]
