@@ -27,6 +27,7 @@ class Learner:
         projectors = {term.kind: term.projector for term in lesson.terms if term.projector is not None}
         self.projectors = nn.ModuleDict(projectors).to(device)
         self.trained = nn.ModuleList([module, self.projectors])
+        self._weights = list(self.trained.parameters())
         self.optimizer = Optimizer(self.trained, lesson.training.optimizer)
         self.scale = LossScale(lesson.training)
         self.auto_weights = AutoWeights()
@@ -45,14 +46,18 @@ class Learner:
         look at."""
         return Answer(rows(self.module(inputs), inputs), self._taps.take())
 
+    def begin_update(self) -> None:
+        """Forget the gradients of the update before."""
+        for weight in self._weights:
+            weight.grad = None
+
     def update(self, rate: float, *, max_grad_norm: float | None) -> None:
         """Change the weights along the gradients that were gathered."""
-        gradients = [weight.grad for weight in self.trained.parameters() if weight.grad is not None]
         self.step += 1
-        if not self.scale.bring_down(gradients):
+        if not self.scale.bring_down(weight.grad for weight in self._weights if weight.grad is not None):
             return
         if max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self.trained.parameters(), max_grad_norm)
+            nn.utils.clip_grad_norm_(self._weights, max_grad_norm)
         self.optimizer.step(rate)
 
     def is_done(self, lesson: Lesson) -> bool:

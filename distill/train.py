@@ -12,12 +12,11 @@ from torch import Tensor
 
 from distill.learner import Learner
 from distill.lesson import Lesson
-from distill.losses.counts import counts, portions
 from distill.losses.gradients import gradient_norms, shares
 from distill.losses.numerics import at_least_float32
-from distill.losses.terms import Answer, Moment, Over
+from distill.losses.terms import Answer, Moment
+from distill.parts import Part, parts_of
 from distill.precision import reduced_precision
-from distill.preprocess import Inputs
 from distill.schedule import rate_at
 
 VALIDATION_BATCH = 256
@@ -62,19 +61,18 @@ def advance(lesson: Lesson, learner: Learner) -> Step:
     measured: Mapping[str, float] = {}
     summed = torch.zeros(1 + len(lesson.terms), dtype=torch.float64, device=lesson.train.device)
 
-    learner.trained.zero_grad()
-    for at, part in enumerate(_parts(lesson, number)):
+    learner.begin_update()
+    for at, part in enumerate(parts_of(lesson, number)):
         moment = _moment(lesson, learner, part, number)
         losses = {term.kind: term.loss(moment) for term in lesson.terms}
         if at == 0 and lesson.weighs_gradients_at(number):
             norms = _measure(losses, learner)
             weights = learner.auto_weights.weights(lesson.terms, number, pace)
             measured = shares(norms, weights)
-        shared = [losses[term.kind] * part.portions[term.averages_over] for term in lesson.terms]
-        weighted = zip(lesson.terms, shared, strict=True)
-        total = torch.stack([weights[term.kind] * portion for term, portion in weighted]).sum()
+        added = {term.kind: part.share_of(losses[term.kind], term.averages_over) for term in lesson.terms}
+        total = torch.stack([weights[kind] * loss for kind, loss in added.items()]).sum()
         torch.autograd.backward(learner.scale.lifted(total))
-        summed += torch.stack([total, *shared]).detach()
+        summed += torch.stack([total, *added.values()]).detach()
     learner.update(rate, max_grad_norm=training.max_grad_norm)
 
     validation = None
@@ -106,46 +104,18 @@ def judged(module: torch.nn.Module, lesson: Lesson) -> float:
     return science.scores(outputs[known], labels[known], examples[known]).main()
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Some examples of a batch, computed by themselves."""
-
-    rows: Tensor
-    inputs: Inputs
-    labels: Tensor
-    """Of the judged rows."""
-    portions: Mapping[Over, Tensor]
-    """How much of the whole batch it holds of each thing that a term may average over."""
-
-
-def _parts(lesson: Lesson, number: int) -> list[_Part]:
-    """The batch of update `number` in so many parts as are accumulated."""
-    science = lesson.science
-    pieces = []
-    for rows in lesson.order.batch(number).chunk(lesson.training.accumulate):
-        inputs, labels = lesson.train.batch(rows)
-        labels = science.row_labels(labels, inputs)
-        pieces.append((rows, inputs, labels, counts(labels, _mask(inputs), examples=len(rows))))
-    of_whole = portions([held for *_, held in pieces])
-    return [_Part(*piece[:3], portion) for piece, portion in zip(pieces, of_whole, strict=True)]
-
-
-def _moment(lesson: Lesson, learner: Learner, part: _Part, number: int) -> Moment:
+def _moment(lesson: Lesson, learner: Learner, part: Part, number: int) -> Moment:
     """What student and teacher say of a part, the very same view of it."""
     with reduced_precision(lesson.training, lesson.train.device):
         student = _in_full(learner.answer(part.inputs, lesson.science.rows))
         teacher = _in_full(lesson.teacher(part.rows, part.inputs)) if lesson.teacher else None
-    return Moment(student, teacher, part.labels, _mask(part.inputs), number, lesson.pace)
+    return Moment(student, teacher, part.labels, part.mask, number, lesson.pace)
 
 
 def _in_full(answer: Answer) -> Answer:
     """The same, none of it in half precision: neither losses nor projectors work in that."""
     taps = {name: at_least_float32(tap) for name, tap in answer.taps.items()}
     return Answer(at_least_float32(answer.outputs), taps)
-
-
-def _mask(inputs: Inputs) -> Tensor | None:
-    return inputs["attention_mask"].bool() if isinstance(inputs, dict) else None
 
 
 def _measure(losses: Mapping[str, Tensor], learner: Learner) -> dict[str, float]:
