@@ -25,9 +25,9 @@ def automatic_pairs(
 
     A hint is the middle of what could be compared: a deep one leaves the student too little freedom
     (Romero et al., 2015, section 2.2). Attention of feature maps and reviews take every stage. States
-    take every layer and what the first one is given (Jiao et al., 2020, equations 8 and 9), their
+    take every layer and what the first one is given (Jiao et al., 2020, section 3.1), their
     cosines the last layer (Sanh et al., 2019); scores every layer (Jiao et al., 2020), probabilities
-    and values the last (Wang et al., 2020, section 3.1). Relations between examples are those of
+    and values the last (Wang et al., 2020, sections 3.1 and 3.2). Relations between examples are those of
     `Anatomy.embedding`, the last there is before the head; where an embedding is what the student is
     for, of the outputs.
     """

@@ -14,7 +14,7 @@ WIDEST = 512
 
 class FusedStages(nn.Module):
     """From the student's maps of all stages to maps of the teacher's shapes, each of which knows what
-    the deeper stages know (section 3.2, figure 3).
+    the deeper stages know (section 3.2).
 
     `student` and `teacher` are the shapes (channels, height, width) of the stages, from the input on.
     """
@@ -41,7 +41,7 @@ class FusedStages(nn.Module):
 class Fusion(nn.Module):
     """Attention based fusion: one stage, and what comes up from the deeper ones.
 
-    Two maps of attention, made of both, say where each of the two counts (section 3.3, figure 4a).
+    Two maps of attention, made of both, say where each of the two counts (section 3.3).
     """
 
     def __init__(self, channels: int, middle: int, teacher: Shape, *, fuses: bool) -> None:

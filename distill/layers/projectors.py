@@ -16,7 +16,7 @@ def projector(student: Shape, teacher: Shape) -> nn.Module:
     """From features of one shape to as many features, or channels, as the other has.
 
     Nothing where these agree. A linear layer for vectors and for the states of tokens (Jiao et al.,
-    2020, equation 8). For feature maps a 1x1 convolution with batch norm: where the sizes of the maps
+    2020, section 3.1). For feature maps a 1x1 convolution with batch norm: where the sizes of the maps
     differ, `same_size` has pooled the larger one before, instead of a convolution whose stride or kernel
     follows from the sizes (Romero et al., 2015, section 2.2, and RepDistiller's ConvReg); and no ReLU
     comes after it, since not all layers of a teacher end in one.

@@ -76,7 +76,8 @@ def dist_loss(
 def standardized_loss(student_BC: Tensor, teacher_BC: Tensor, *, temperature: float) -> Tensor:
     """Soft targets of z-scored logits, so that the student need not match the teacher's scale.
 
-    The deviation is the unbiased one (Sun et al., 2024, section 3.3).
+    As by Sun et al. (2024, section 4.3); the deviation is the unbiased one, as in the authors' code, where
+    algorithm 1 of the paper divides by the number of classes.
     """
     loss = soft_target_loss(_standardized(student_BC), _standardized(teacher_BC), temperature=temperature)
     return like(student_BC, loss)
@@ -87,9 +88,8 @@ def multi_level_loss(student_BC: Tensor, teacher_BC: Tensor, *, temperatures: Se
 
     With P the softened probabilities (B, C): T^2 * KL for each instance, mean over the batch;
     |PP'(teacher) - PP'(student)|^2 / B between the instances; |P'P(teacher) - P'P(student)|^2 / C between
-    the classes (Jin et al., 2023, sections 3.2 to 3.4). The masks of confidence in the authors' code,
-    which the paper does not have, are left out: they multiply losses that are scalars by then, and so
-    do nothing but scale the terms of one of its two views.
+    the classes (Jin et al., 2023, section 3, and the authors' code). The masks of confidence in that code
+    are left out: they multiply losses that are scalars by then, and so do nothing but scale them.
     """
     loss = student_BC.new_zeros((), dtype=torch.float64)
     for temperature in temperatures:
@@ -113,8 +113,9 @@ def reverse_kl_loss(student_BC: Tensor, teacher_BC: Tensor) -> Tensor:
 def jensen_shannon_loss(student_BC: Tensor, teacher_BC: Tensor, *, beta: float) -> Tensor:
     """beta * KL(teacher || M) + (1 - beta) * KL(student || M), M = beta * teacher + (1 - beta) * student.
 
-    At both ends the formula itself vanishes, so that by definition `beta` 0 is KL(teacher ||
-    student) and `beta` 1 is KL(student || teacher) (Agarwal et al., 2024, section 2 and appendix).
+    The generalized divergence of Agarwal et al. (2024, section 2). At both ends the formula vanishes:
+    there `beta` 0 is KL(teacher || student), its limit over `beta`, and `beta` 1 KL(student || teacher),
+    its limit over 1 - `beta`.
     """
     student_log_p_BC = _log_probabilities(student_BC, 1.0)
     teacher_log_p_BC = _log_probabilities(teacher_BC, 1.0)

@@ -41,7 +41,7 @@ def similarity_loss(student_BD: Tensor, teacher_BE: Tensor) -> Tensor:
 
 def probabilistic_transfer_loss(student_BD: Tensor, teacher_BE: Tensor) -> Tensor:
     """KL between the conditional probabilities that cosine similarities give, mean over B^2
-    (Passalis and Tefas, 2018, section 3.1)."""
+    (Passalis and Tefas, 2018, section 3)."""
     epsilon = 1e-7
     student_BD, teacher_BE = at_least_float32(student_BD), at_least_float32(teacher_BE)
     student_BB, teacher_BB = _affinities(student_BD, epsilon), _affinities(teacher_BE, epsilon)
@@ -53,7 +53,7 @@ def correlation_loss(student_BD: Tensor, teacher_BE: Tensor, *, gamma: float) ->
 
     The kernel is exp(-gamma * |x - y|^2) of embeddings of length 1, by its Taylor series to the second
     order: the sum over p = 0, 1, 2 of exp(-2 gamma) * (2 gamma)^p / p! * (x . y)^p (Peng et al., 2019,
-    sections 3.2 and 3.3).
+    section 3).
     """
     return (_kernel(teacher_BE, gamma) - _kernel(student_BD, gamma)).square().mean()
 

@@ -21,8 +21,8 @@ def hidden_state_loss(
 ) -> Tensor:
     """How far the states of the tokens are from each other, mean over the real tokens.
 
-    `mse`: the squared difference, mean over the features (Jiao et al., 2020, section 3.1, equation 8).
-    `cosine`: 1 - cosine of the two states (Sanh et al., 2019, section 3).
+    `mse`: the squared difference, mean over the features (Jiao et al., 2020, section 3.1).
+    `cosine`: 1 - cosine of the two states (Sanh et al., 2019, section 2).
 
     Raises:
         ValueError: the shapes differ; a projector has to make them equal first.
@@ -44,7 +44,7 @@ def attention_map_loss(
     """How differently the heads attend, from their scores QK'/sqrt(d) before mask and softmax.
 
     `scores`: the squared difference of the scores, mean over the heads and the real pairs (Jiao et al.,
-    2020, section 3.1, equation 7). `probabilities`: KL(teacher || student) of the softmax over the real
+    2020, section 3.1). `probabilities`: KL(teacher || student) of the softmax over the real
     keys, mean over the heads and the real queries (Wang et al., 2020, section 3.1).
 
     Raises:
