@@ -1,4 +1,4 @@
-"""`python -P -m distill run|inspect|plan FOLDER`: one request, its events, an exit code."""
+"""`python -P -m distill run|inspect|plan|promote FOLDER`: one request, its events, an exit code."""
 
 import errno
 import sys
@@ -10,14 +10,24 @@ from pydantic import TypeAdapter, ValidationError
 
 from distill.channel import Events, StopAsked, StopLine
 from distill.config.events import Failed, Stopped
-from distill.config.folder import REQUEST, Exit, InspectDataset, InspectModel, PlanJob, Request, RunJob
+from distill.config.folder import (
+    REQUEST,
+    Exit,
+    InspectDataset,
+    InspectModel,
+    PlanJob,
+    PromoteCheckpoint,
+    Request,
+    RunJob,
+)
 from distill.rejection import Rejected
 
-USAGE = "usage: python -P -m distill run|inspect|plan FOLDER"
+USAGE = "usage: python -P -m distill run|inspect|plan|promote FOLDER"
 COMMANDS = {
     "run": (RunJob,),
     "inspect": (InspectModel, InspectDataset),
     "plan": (PlanJob,),
+    "promote": (PromoteCheckpoint,),
 }
 
 
@@ -83,10 +93,14 @@ def _serve(request: Request, folder: Path, events: Events, stop: StopLine) -> No
         from distill.inspect.dataset import inspect_dataset
 
         inspect_dataset(request, folder, events)
-    else:
+    elif isinstance(request, PlanJob):
         from distill.plan import plan
 
         plan(request, folder, events)
+    else:
+        from distill.promotion import promote
+
+        promote(request, folder, events)
 
 
 def _ending(error: Exception) -> tuple[int, Failed]:

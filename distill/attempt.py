@@ -1,8 +1,9 @@
 """One attempt of one job as it happens: phases, runs, checkpoints and the wish to stop."""
 
 import contextlib
+import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import structlog
@@ -11,6 +12,7 @@ import torch
 from distill.channel import Events, StopAsked, StopLine
 from distill.checkpoint import CheckpointUnreadable, State, read_checkpoint, write_checkpoint
 from distill.config.events import CheckpointWritten, Phase, PhaseChanged, Warned
+from distill.config.networks import Network
 from distill.history import History
 from distill.journal import Journal, diverged
 from distill.lesson import Course
@@ -33,6 +35,8 @@ class Attempt:
         self.finished: dict[str, Trained] = {}
         self.warnings: dict[str, str] = {}
         self.progress = Progress(events)
+        self.network_of: Callable[[str], Network] | None = None
+        """Tells the record of a run's network, once the job is opened: a checkpoint can be taken home."""
         self._events = events
         self._stop = stop
         self._journal = Journal(self.history, events, self.warn)
@@ -130,7 +134,7 @@ class Attempt:
                 is_due = time.monotonic() >= due
                 if wish is not None or is_due:
                     self._journal.look()
-                    self._save(phase, course.run, step.number, study)
+                    self._save(phase, course.run, step.number, _figure(study), study)
                     due = time.monotonic() + lesson.training.checkpoint_every_s
                 if wish is not None:
                     raise StopAsked(wish)
@@ -139,7 +143,7 @@ class Attempt:
             if not all(bool(torch.isfinite(tensor).all()) for tensor in trained.weights.values()):
                 raise diverged(run, "a weight", trained.steps)
             self.finished[run] = trained
-        self._save(phase, course.run, self.finished[course.run].steps, None)
+        self._save(phase, course.run, self.finished[course.run].steps, _figure(study), None)
 
     def _left_off(self, course: Course) -> State | None:
         """Where an earlier attempt was interrupted, if that was in this course."""
@@ -160,12 +164,14 @@ class Attempt:
             examples=lesson.training.batch_size,
         )
 
-    def _save(self, phase: Phase, run: str, step: int, study: Study | None) -> None:
+    def _save(self, phase: Phase, run: str, step: int, figure: float | None, study: Study | None) -> None:
         """Write a checkpoint: of a run in the middle where `study` is given, else at the end of one."""
         state = State(
             facts={
                 "fingerprint": self._fingerprint,
                 "run": run,
+                "step": step,
+                "network": self.network_of(run).model_dump(mode="json") if self.network_of else None,
                 "warnings": self.warnings,
                 "finished": {name: trained.facts() for name, trained in self.finished.items()},
             }
@@ -187,9 +193,17 @@ class Attempt:
                 phase=phase,
                 run=run,
                 step=step,
+                figure=figure,
             )
         )
         log.info("checkpoint_written", run=run, step=step, bytes=written.bytes)
         self._checkpoints.append(written.path)
         while len(self._checkpoints) > KEPT_CHECKPOINTS:
             self._checkpoints.pop(0).unlink(missing_ok=True)
+
+
+def _figure(study: Study) -> float | None:
+    """How good on the validation split the weights were last found to be that the run would go on with."""
+    learner = study.learner
+    figure = learner.best_figure if learner.best_weights else learner.last_figure
+    return figure if figure is not None and math.isfinite(figure) else None

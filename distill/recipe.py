@@ -1,5 +1,6 @@
 """The story of a job: inspect, train teachers, students and controls, evaluate, export, verify."""
 
+from functools import partial
 from pathlib import Path
 
 from distill.attempt import Attempt
@@ -7,6 +8,7 @@ from distill.channel import Events, StopLine
 from distill.conclusion import Conclusion
 from distill.config.events import Resolved
 from distill.config.folder import RunJob
+from distill.evaluate.written import network_of
 from distill.fingerprint import fingerprint
 from distill.lessons import Lessons
 from distill.opening import open_job
@@ -26,6 +28,7 @@ def run_job(request: RunJob, folder: Path, events: Events, stop: StopLine) -> No
     with attempt.phase("inspecting"):
         opened = open_job(request, folder, attempt.warn, heed=attempt.heed)
         events.send(Resolved(stages=opened.course))
+        attempt.network_of = partial(network_of, opened)
         lessons = Lessons(opened, attempt.finished)
         attempt.progress.plan(ahead(opened, gathers=lessons.gathers))
 

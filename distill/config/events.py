@@ -71,12 +71,14 @@ class CheckpointWritten(Section):
     run: str
     step: int
     """Updates of this run. Greater than zero says that a resume keeps work."""
+    figure: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """The newest main figure on the validation split of the weights that the run would go on with."""
 
 
 class ArtifactWritten(Section):
     """A file of `out/` to keep."""
 
-    kind: Literal["student", "teacher", "export", "predictions", "metrics", "report", "log"]
+    kind: Literal["student", "teacher", "export", "predictions", "metrics", "report", "log", "checkpoint"]
     format: str
     path: str
     filename: str
@@ -150,6 +152,13 @@ class DatasetInspected(Section):
     preview: list[dict[str, Any]]
 
 
+class Promoted(Section):
+    """The last event of a promotion: the network of a checkpoint, as its user takes it home."""
+
+    type: Literal["promoted"] = "promoted"
+    artifact: ArtifactWritten
+
+
 class Planned(Section):
     """The last event of a plan: what the job would build and need."""
 
@@ -177,6 +186,7 @@ Event = Annotated[
     | Stopped
     | ModelInspected
     | DatasetInspected
+    | Promoted
     | Planned,
     Field(discriminator="type"),
 ]

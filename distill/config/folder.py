@@ -8,7 +8,7 @@
     FOLDER/in/checkpoint            the checkpoint to go on from
     FOLDER/out/                     everything that the process writes
 
-`python -P -m distill run|inspect|plan|outputs FOLDER` reads the request, works, and sends its
+`python -P -m distill run|inspect|plan|promote|outputs FOLDER` reads the request, works, and sends its
 events (`distill.config.events`) to the descriptor that `LIMBECK_EVENTS_FD` names, one JSON object
 a line (to standard output where it names none). A line on standard input asks it to stop:
 `cancel`, `pause` or `drain`; the end of standard input means exit now.
@@ -108,4 +108,16 @@ class PlanJob(Section):
     """What the largest worker has."""
 
 
-Request = Annotated[RunJob | InspectModel | InspectDataset | PlanJob, Field(discriminator="command")]
+class PromoteCheckpoint(Section):
+    """`promote`: the network that `in/checkpoint` was training, as a folder that its user can load.
+
+    Text needs `in/tokenizer.json` beside it.
+    """
+
+    command: Literal["promote-checkpoint"] = "promote-checkpoint"
+    document: JobDocument
+
+
+Request = Annotated[
+    RunJob | InspectModel | InspectDataset | PlanJob | PromoteCheckpoint, Field(discriminator="command")
+]

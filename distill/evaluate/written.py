@@ -31,7 +31,7 @@ def write_runs(
     for run, trained in attempt.finished.items():
         name = names.get(run, run)
         path = folder / "out" / name / f"{name}.safetensors"
-        record = write_network(path, trained.weights, _record(opened, run))
+        record = write_network(path, trained.weights, network_of(opened, run))
         candidates[name] = Candidate(
             (NetworkFile(record, path.parent),),
             load=partial(load_network, record, path.parent),
@@ -46,7 +46,8 @@ def _uploaded(opened: Opened, folder: Path) -> Candidate:
     return Candidate(tuple(files), load=lambda: opened.load_teacher(in_units=True).cpu(), labels_used=None)
 
 
-def _record(opened: Opened, run: str) -> Network:
+def network_of(opened: Opened, run: str) -> Network:
+    """The record of the network that this run trains."""
     if run.startswith("teacher"):
         return opened.teacher_network
     if run == "assistant":
