@@ -29,6 +29,10 @@ class Part:
         """bool (B, L): where a token is no padding. None where there are no tokens."""
         return self.inputs["attention_mask"].bool() if isinstance(self.inputs, dict) else None
 
+    def holds(self, over: Over) -> bool:
+        """Whether there is anything of that to average over: a batch of a few labels may have none."""
+        return bool(counts(self.labels, self.mask, examples=len(self.rows))[over] > 0)
+
     def share_of(self, loss: Tensor, over: Over) -> Tensor:
         """What a loss, as it is averaged in this part, adds to that of the whole batch."""
         return loss if self.portions is None else loss * self.portions[over]

@@ -35,7 +35,8 @@ class Step:
     weights: Mapping[str, float]
     """Of the terms."""
     shares: Mapping[str, float]
-    """Of the terms in the gradient; empty where these were not measured."""
+    """Of the terms in the gradient, but of those that found nothing to judge; empty where these were not
+    measured."""
     validation: float | None
     """The main figure of the task on the validation split, where that was measured."""
     peer: "Step | None" = None
@@ -68,7 +69,8 @@ def advance(lesson: Lesson, learner: Learner) -> Step:
         if at == 0 and lesson.weighs_gradients_at(number):
             norms = _measure(losses, learner)
             weights = learner.auto_weights.weights(lesson.terms, number, pace)
-            measured = shares(norms, weights)
+            heard = [term.kind for term in lesson.terms if part.holds(term.averages_over)]
+            measured = shares(norms, {kind: weights[kind] for kind in heard})
         added = {term.kind: part.share_of(losses[term.kind], term.averages_over) for term in lesson.terms}
         total = torch.stack([weights[kind] * loss for kind, loss in added.items()]).sum()
         torch.autograd.backward(learner.scale.lifted(total))

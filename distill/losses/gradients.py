@@ -12,6 +12,9 @@ from distill.losses.terms import Pace, Term
 
 SMOOTHING = 0.1
 """What the latest measurement counts for beside all earlier ones, once there are as many as its inverse."""
+MOST = 1e6
+"""The largest weight that is found. A term that has nothing left to teach has a gradient of rounding errors;
+to hold its share it would take any weight."""
 
 
 def gradient_norms(losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> dict[str, float]:
@@ -49,7 +52,7 @@ class AutoWeights:
 
         w_i = share_i / (1 - S) * G / g_i
 
-    so that term i gives share_i of the sum of all weighted norms.
+    so that term i gives share_i of the sum of all weighted norms, unless that took more than `MOST`.
     """
 
     def __init__(self) -> None:
@@ -76,7 +79,7 @@ class AutoWeights:
         given = sum(weights[kind] * norm for kind, norm in self._norms.items() if kind not in wanted)
         for kind, share in wanted.items():
             if given > 0 and self._norms[kind] > 0:
-                weights[kind] = share / (1 - sum(wanted.values())) * given / self._norms[kind]
+                weights[kind] = min(MOST, share / (1 - sum(wanted.values())) * given / self._norms[kind])
         return weights
 
     def state(self) -> dict[str, Any]:

@@ -108,6 +108,19 @@ def test_an_auto_weight_keeps_its_term_at_its_share_of_the_gradient() -> None:
     assert sum(shares[-20:]) / 20 == pytest.approx(0.7, abs=0.1)
 
 
+def test_a_batch_in_which_a_term_has_nothing_to_judge_tells_no_share_of_it() -> None:
+    seen = view(90, labeled=9)
+    taught = lesson(Training(steps=20, batch_size=6), train=seen)
+
+    told = set()
+    for step in train(taught, learner(taught)):
+        labeled = bool((seen.labels[taught.order.batch(step.number)] >= 0).any())
+        assert set(step.shares) == ({"soft_target", "hard_target"} if labeled else {"soft_target"})
+        told.add(labeled)
+
+    assert told == {True, False}
+
+
 def test_gradients_are_measured_fifty_times_a_stage_and_not_where_there_is_one_term() -> None:
     taught = lesson(Training(steps=200, batch_size=4))
     alone = lesson(Training(steps=200, batch_size=4), terms=terms(SoftTarget()))

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from distill.config.schedules import Weight, WeightOfShare, WeightRamp
-from distill.losses.gradients import AutoWeights, gradient_norms, shares
+from distill.losses.gradients import MOST, AutoWeights, gradient_norms, shares
 from distill.losses.terms import Pace, Term
 
 PACE = Pace(steps=10, steps_of_epoch=5.0)
-norms = st.floats(1e-6, 1e6)
+norms = st.floats(0.1, 100)
 
 
 def term(kind: str, weight: Weight, loss: Callable[..., Tensor] = lambda _: torch.zeros(())) -> Term:
@@ -62,7 +62,7 @@ def test_there_are_no_shares_of_no_gradient_or_of_one_without_end(norm: float) -
     assert shares({"a": norm}, {"a": 1.0}) == {}
 
 
-@given(fixed=norms, first=norms, second=norms, weight=st.floats(1e-3, 1e3))
+@given(fixed=norms, first=norms, second=norms, weight=st.floats(0.01, 100))
 def test_auto_weights_hold_their_shares_whatever_the_gradients_are(
     fixed: float, first: float, second: float, weight: float
 ) -> None:
@@ -114,6 +114,14 @@ def test_a_first_batch_without_labels_counts_no_more_than_another() -> None:
         balance.observe({"hard_target": hard, "soft_target": 1.0})
 
     assert balance.weights(terms, 4, PACE)["soft_target"] == pytest.approx(1.0)
+
+
+def test_a_term_that_has_nothing_left_to_teach_is_not_raised_without_end() -> None:
+    terms, balance = [term("hard_target", 1.0), auto("soft_target", 0.5)], AutoWeights()
+
+    balance.observe({"hard_target": 2.0, "soft_target": 1e-12})
+
+    assert balance.weights(terms, 1, PACE) == {"hard_target": 1.0, "soft_target": MOST}
 
 
 def test_a_step_that_overflowed_moves_no_weight() -> None:
