@@ -1,6 +1,6 @@
 # `make` prints this list. Everything lives in .venv; nothing is installed elsewhere.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check fix lock migration postgresql proofs bench docs clean
+.PHONY: help setup demo up test check fix lock migration postgresql proofs faults bench docs clean
 
 bin := .venv/bin
 # One thread of torch in each parallel test process: two pools on the same cores take six times as long.
@@ -48,7 +48,11 @@ postgresql: ## the tests of the database on the newest PostgreSQL, a wheel's
 
 proofs: ## the tests that take minutes each, which `make test` leaves out
 	@scripts/setup --dev
-	LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -m long $(args)
+	LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -m 'long and not faults' $(args)
+
+faults: ## kill, freeze, cut off and fill up the service some hundred times; prints what was lost
+	@scripts/setup --dev
+	LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -m faults -n $(workers) --dist worksteal tests/faults $(args)
 
 bench: ## measure, and print ratios against something measured in the same run
 	@scripts/setup --dev

@@ -9,7 +9,7 @@ from ledger import catalog, tables
 from ledger.queries import artifacts
 from ledger.settings import Settings
 from ledger.states import Lane
-from tests.faults.conftest import Yard
+from tests.faults.yard import Yard
 from tests.worker.scripted import submit
 from worker import processes
 

@@ -3,7 +3,7 @@
 import signal
 
 from ledger.states import Lane
-from tests.faults.conftest import Yard
+from tests.faults.yard import Yard
 
 
 def test_a_ring_wakes_a_worker_and_a_doubled_one_does_no_harm(yard: Yard) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from ledger.database import connect
-from tests.faults.conftest import Yard
+from tests.faults.yard import Yard
 from worker import processes
 from worker.sandbox import detect
 

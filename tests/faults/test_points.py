@@ -1,0 +1,126 @@
+"""Kill -9 before and after every effect that the service has on the world outside."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.doomed import Strike
+from tests.faults.fleet import Fleet
+from tests.faults.tally import Tally
+from tests.faults.whole import assert_nothing_lost, assert_stopped, assert_whole
+
+STEPS = 10
+CHAIN = "from distill.chain import train\ntrain(steps={steps}, every=4, pace_s=0.03, dies={dies})"
+Journey = Callable[[Fleet], None]
+
+
+def finishes(fleet: Fleet, *, dies: int = 0) -> None:
+    job_id = fleet.submit(CHAIN.format(steps=STEPS, dies=dies))
+    fleet.until_ended(job_id)
+    assert_whole(fleet, job_id, steps=STEPS)
+
+
+def dies_once(fleet: Fleet) -> None:
+    finishes(fleet, dies=1)
+
+
+def is_paused_and_resumed(fleet: Fleet) -> None:
+    job_id = fleet.submit(CHAIN.format(steps=STEPS, dies=0))
+    fleet.until(lambda: fleet.yard.job(job_id).progress is not None)
+    fleet.ask("POST", f"/v1/jobs/{job_id}/pause")
+    fleet.until(lambda: fleet.yard.job(job_id).status == "paused" or fleet.ended(job_id))
+    fleet.ask("POST", f"/v1/jobs/{job_id}/resume")
+    fleet.until_ended(job_id)
+    assert_whole(fleet, job_id, steps=STEPS)
+
+
+def is_cancelled(fleet: Fleet) -> None:
+    job_id = fleet.submit(CHAIN.format(steps=1000, dies=0))
+    fleet.until(lambda: fleet.yard.job(job_id).progress is not None)
+    fleet.ask("POST", f"/v1/jobs/{job_id}/cancel")
+    fleet.until_ended(job_id)
+    assert_stopped(fleet, job_id)
+
+
+JOURNEYS = (finishes, dies_once, is_paused_and_resumed, is_cancelled)
+WORST = (
+    ("worker.run._take: committed", 1),
+    ("ledger.files._put_in_folder replace: before", 1),
+    ("worker.notebook.Notebook._write: committed", 2),
+    ("worker.keep.end: begin", 1),
+    ("worker.keep.end: commit", 1),
+    ("worker.keep.end: committed", 1),
+    ("api.routes.jobs._submit: committed", 1),
+)
+UNSYNCED = (
+    "ledger.files._put_in_folder fsync: before",
+    "ledger.files._put_in_folder replace: before",
+    "ledger.files._put_in_folder replace: after",
+    "ledger.files.Store.put: after",
+    "worker.keep.end: committed",
+)
+
+
+def points_of(journey: Journey, fleet: Fleet) -> Counter[str]:
+    """The points that an unharmed journey passes, and how often."""
+    fleet.place.arm(None)
+    before = len(fleet.place.passed())
+    journey(fleet)
+    return Counter(fleet.place.passed()[before:])
+
+
+def struck(fleet: Fleet, journey: Journey, strike: Strike, *, tries: int = 3) -> bool:
+    """Make the journey, and be struck on it; a second hit may need another try."""
+    for _ in range(tries):
+        fleet.place.arm(strike)
+        journey(fleet)
+        if fleet.place.struck() is not None:
+            return True
+    return False
+
+
+def count(fleet: Fleet, tally: Tally, fault: str, times: int) -> None:
+    attempts = sum(fleet.yard.job(job_id).attempt for job_id in fleet.submitted)
+    tally.add(fault, times, jobs=len(fleet.submitted), attempts=attempts, rejected=fleet.place.rejected())
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_worst_moments_to_die_cost_nothing(fleet: Fleet, tally: Tally) -> None:
+    fleet.start()
+    for point, hit in WORST:
+        assert struck(fleet, finishes, Strike(point, hit, "kill")), f"never came to {point}"
+    assert_nothing_lost(fleet)
+    count(fleet, tally, "kill -9 at an effect", len(WORST))
+
+
+@pytest.mark.faults
+@pytest.mark.long
+@pytest.mark.timeout(1500)
+def test_no_effect_is_a_bad_moment_to_die(fleet: Fleet, tally: Tally) -> None:
+    """Every point that the journeys pass, each on its first and second hit."""
+    fleet.start()
+    tried: set[tuple[str, int]] = set()
+    missed: list[tuple[str, int]] = []
+    for journey in JOURNEYS:
+        for point, times in points_of(journey, fleet).items():
+            for hit in range(1, min(times, 2) + 1):
+                if (point, hit) not in tried and not struck(fleet, journey, Strike(point, hit, "kill")):
+                    missed.append((point, hit))
+                tried.add((point, hit))
+    assert_nothing_lost(fleet)
+    assert len(tried) > 100
+    assert len(missed) <= len(tried) // 20, missed
+    count(fleet, tally, "kill -9 at an effect", len(tried) - len(missed))
+
+
+@pytest.mark.faults
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_what_a_power_cut_leaves_unsynced_is_not_taken_for_a_blob(fleet: Fleet, tally: Tally) -> None:
+    fleet.start()
+    store = str(fleet.yard.settings.store_url).removeprefix("file://")
+    for point in UNSYNCED:
+        assert struck(fleet, finishes, Strike(point, 1, "power", store)), f"never came to {point}"
+    assert_nothing_lost(fleet)
+    count(fleet, tally, "power cut at an effect", len(UNSYNCED))
