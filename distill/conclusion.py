@@ -17,10 +17,10 @@ from distill.data.opened import open_split
 from distill.environment import environment
 from distill.evaluate.exported import failed_export, verified_export
 from distill.evaluate.measure import measure
+from distill.evaluate.predictions import write_predictions
 from distill.evaluate.result import Evaluated, comparison, updates_to_control
 from distill.evaluate.seeds import seeds_of
 from distill.evaluate.written import write_runs
-from distill.export.predictions import write_predictions
 from distill.export.student import write_student_folder
 from distill.export.verify import RefusedToRun, outputs_outside
 from distill.opening import Opened

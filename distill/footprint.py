@@ -11,7 +11,7 @@ from distill.config.job import Stage
 from distill.config.losses import LayerTerm
 from distill.config.networks import Input
 from distill.layers.anatomy import Anatomy
-from distill.layers.dry_forward import dry_forward
+from distill.models.dry_forward import dry_forward
 
 COPIES_OF_WEIGHTS = {"adamw": 4, "sgd": 3}
 """Weights, gradients and the optimizer's moments."""

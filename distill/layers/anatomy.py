@@ -10,7 +10,7 @@ from distill import models
 from distill.config.layer_names import INPUT
 from distill.config.losses import OUTPUTS
 from distill.config.networks import Input
-from distill.layers.dry_forward import Call, Glimpse, dry_forward
+from distill.models.dry_forward import Call, Glimpse, dry_forward
 
 BATCH = 2
 """More than one example, so that what has no batch dimension can be told from what has."""

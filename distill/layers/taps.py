@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from distill.config.layer_names import INPUT
 from distill.config.losses import OUTPUTS
-from distill.layers.dry_forward import tensor_of
+from distill.models.dry_forward import tensor_of
 
 
 class Taps:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from distill.config.architectures import ARCHITECTURES, TAKES
 from distill.config.networks import Input, Layer, Network
 from distill.config.tasks import TASKS, Target, Task
-from distill.layers.dry_forward import dry_forward
+from distill.models.dry_forward import dry_forward
 from distill.models.units import InUnits
 from distill.preprocess import view
 from distill.rejection import Rejected

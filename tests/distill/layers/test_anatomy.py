@@ -8,7 +8,7 @@ from torch import nn
 
 from distill import models
 from distill.layers.anatomy import anatomy
-from distill.layers.dry_forward import dry_forward
+from distill.models.dry_forward import dry_forward
 from tests.distill.layers.networks import batch, bert, cnn, inside, mlp, resnet, seen_by
 
 EVERY = pytest.mark.parametrize(
