@@ -26,6 +26,7 @@ from distill.export.verify import RefusedToRun, outputs_outside
 from distill.opening import Opened
 from distill.preprocess import view
 from distill.report import report
+from distill.runs import stands_between
 
 MEDIA_TYPES = {
     "safetensors": "application/octet-stream",
@@ -38,8 +39,6 @@ MAY_HAVE_SEEN_TEST = (
     "the teacher was trained elsewhere and may have seen the test examples; "
     "its own figures, retention and gap_closed may flatter it"
 )
-BETWEEN = ("assistant", "generation")
-"""How the names of runs begin whose networks stand between teacher and student."""
 
 
 class Conclusion:
@@ -89,7 +88,7 @@ class Conclusion:
             source_rows=self._test.rows,
             train_labels=_in_units(opened.everything, opened.scale),
             seeds=seeds,
-            between=[run for run in attempt.finished if run.startswith(BETWEEN)],
+            between=[run for run in attempt.finished if stands_between(run)],
         )
         (shipped,) = (each for each in seeds if each.ships)
         self._result = comparison(evaluated, seed=document.seed) | {

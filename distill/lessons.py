@@ -20,14 +20,13 @@ from distill.knowledge import Knowledge, Live, gathered, is_worth_it
 from distill.lesson import Course, Lesson, Teaching
 from distill.losses.terms import Moment, Term, logit_term
 from distill.opening import Opened
+from distill.runs import CONTROL_OF_TOP_CLASS, TOP_CLASS, of_generation, of_seed
 from distill.schedule import steps_of
 from distill.study import Trained
 from distill.teachers import Teacher
 
 APART = 1000
 """How far the seeds of networks lie apart that learn like the student and must not begin like it."""
-TOP_CLASS = "teacher_argmax"
-CONTROL_OF_TOP_CLASS = f"control.{TOP_CLASS}"
 
 
 class Lessons:
@@ -107,7 +106,7 @@ class Lessons:
             return self._graduate("assistant", self._opened.assistant_network)
         if isinstance(self._who, SelfTaught):
             last = self._who.self_distillation.generations - 1
-            return self._graduate(name_of_generation(last), self._opened.student_network)
+            return self._graduate(of_generation(last), self._opened.student_network)
         return self._teacher_of_all
 
     def _graduate(self, run: str, network: Network) -> Teacher:
@@ -138,9 +137,9 @@ class Lessons:
         if number == 0:
             lessons = [self._by_labels(stage.training) for stage in stages]
         else:
-            teacher = self._graduate(name_of_generation(number - 1), self._opened.student_network)
+            teacher = self._graduate(of_generation(number - 1), self._opened.student_network)
             lessons = [self._taught(stage, teacher) for stage in stages]
-        return Course(name_of_generation(number), tuple(lessons), self._beginning(stages))
+        return Course(of_generation(number), tuple(lessons), self._beginning(stages))
 
     def _student(self, number: int) -> Course:
         stages = self._stages(number)
@@ -259,13 +258,3 @@ def _needs_outputs_alone(stage: Stage) -> bool:
     """Whether the stage asks the teacher for its outputs, and for nothing inside it."""
     needing = [section for section in stage.losses if section.kind != "hard_target"]
     return bool(needing) and not any(isinstance(section, LayerTerm) for section in needing)
-
-
-def name_of_generation(number: int) -> str:
-    """The run of a generation of self-distillation; of the first, which has no teacher, `teacher`."""
-    return f"generation{number}" if number else "teacher"
-
-
-def of_seed(run: str, number: int) -> str:
-    """The run of a seed, numbered from 1."""
-    return run if number == 1 else f"{run}.seed{number}"

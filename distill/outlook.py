@@ -10,10 +10,11 @@ from distill.config.job import Stage
 from distill.config.networks import Network
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.evaluate.cost import macs
-from distill.lessons import CONTROL_OF_TOP_CLASS, TOP_CLASS, name_of_generation, of_seed, wants_control
+from distill.lessons import wants_control
 from distill.opening import Opened
 from distill.preprocess import view
 from distill.progress import GATHERING, Part
+from distill.runs import CONTROL_OF_TOP_CLASS, TOP_CLASS, of_generation, of_seed
 from distill.schedule import steps_of
 
 UPDATE_MACS = 30_000_000
@@ -56,7 +57,7 @@ class _Outlook:
         if isinstance(who, SelfTaught):
             for number in range(who.self_distillation.generations):
                 asks = self._student if number else 0
-                yield from self._run(name_of_generation(number), opened.course, asks=asks)
+                yield from self._run(of_generation(number), opened.course, asks=asks)
         if opened.assistant_network is not None:
             stages = opened.tuitions["assistant"].course
             learner = _macs(opened.assistant_network)

@@ -10,6 +10,7 @@ from distill.config.tasks import TASKS
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.footprint import Footprint
 from distill.inspect.dataset import Sink
+from distill.runs import TOP_CLASS
 from distill.schedule import steps_of
 
 FEW_TEST_EXAMPLES = 100
@@ -64,8 +65,8 @@ def _estimate(request: PlanJob) -> dict[str, Any]:
     estimate = {"student_updates": student * evaluation.seeds}
     if evaluation.control:
         estimate["control_updates"] = student * evaluation.seeds
-    if "teacher_argmax" in evaluation.controls:
-        estimate["teacher_argmax_updates"] = student * evaluation.seeds
+    if TOP_CLASS in evaluation.controls:
+        estimate[f"{TOP_CLASS}_updates"] = student * evaluation.seeds
     if isinstance(document.teacher, TeacherToTrain):
         estimate["teacher_updates"] = steps_of(document.teacher.train.training, train.labeled)
     if isinstance(document.teacher, Mutual):

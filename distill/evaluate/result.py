@@ -12,6 +12,7 @@ from distill.evaluate.intervals import Rivals, comparisons, intervals_note, resa
 from distill.evaluate.measure import Measured, Rows
 from distill.evaluate.seeds import SeedOfJob
 from distill.history import History
+from distill.runs import CONTROL_OF_TOP_CLASS, TOP_CLASS
 from distill.study import Trained
 from distill.tasks.science import Scores
 
@@ -42,12 +43,12 @@ def comparison(found: Evaluated, *, seed: int) -> dict[str, Any]:
     teacher, student, control = (measured.get(run) for run in ("teacher", "student", "control"))
     assert teacher is not None
     assert student is not None
-    argmax = measured.get("control.teacher_argmax")
+    argmax = measured.get(CONTROL_OF_TOP_CLASS)
     rivals = Rivals(
         _of_seeds(found, "teacher") or [teacher.scores],
         _of_seeds(found, "student") or [student.scores],
         _of_seeds(found, "control"),
-        _of_seeds(found, "control.teacher_argmax"),
+        _of_seeds(found, CONTROL_OF_TOP_CLASS),
     )
     no_control = NO_LABELS if science.target == "embedding" else SWITCHED_OFF
     judged = (student.outputs[rows.labeled], teacher.outputs[rows.labeled])
@@ -57,7 +58,7 @@ def comparison(found: Evaluated, *, seed: int) -> dict[str, Any]:
         "teacher": teacher.figures,
         "student": student.figures,
         "control": control and control.figures,
-        "controls": {"teacher_argmax": argmax.figures} if argmax else {},
+        "controls": {TOP_CLASS: argmax.figures} if argmax else {},
         "between": {run: measured[run].figures for run in found.between},
         **science.baseline(rows.labels[rows.labeled], found.train_labels),
         "agreement": agreement(*judged, rows),
@@ -103,8 +104,8 @@ def _of_seed(found: Evaluated, each: SeedOfJob) -> dict[str, Any]:
 
     entry = {"seed": each.seed, "run": each.run("student"), "shipped": each.ships}
     entry |= {"student": main("student"), "control": main("control")}
-    if each.name("control.teacher_argmax") in found.measured:
-        entry["teacher_argmax"] = main("control.teacher_argmax")
+    if each.name(CONTROL_OF_TOP_CLASS) in found.measured:
+        entry[TOP_CLASS] = main(CONTROL_OF_TOP_CLASS)
     return entry
 
 

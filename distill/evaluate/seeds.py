@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from distill.history import History
+from distill.runs import of_seed
 from distill.study import Trained
 
 
@@ -18,7 +19,7 @@ class SeedOfJob:
 
     def run(self, kind: str) -> str:
         """What its run is called in training: `student`, `student.seed2`, ..."""
-        return kind if self.number == 1 else f"{kind}.seed{self.number}"
+        return of_seed(kind, self.number)
 
     def name(self, kind: str) -> str:
         """What it is called in the result and the predictions, where `student` is the one that ships:

@@ -12,9 +12,9 @@ from distill.evaluate.seeds import SeedOfJob
 from distill.export.student import write_network
 from distill.models import load_network
 from distill.opening import Opened
+from distill.runs import CONTROL_OF_TOP_CLASS
 
-TOP_CLASS = "control.teacher_argmax"
-KINDS = ("student", "control", TOP_CLASS)
+KINDS = ("student", "control", CONTROL_OF_TOP_CLASS)
 """Runs that there are for each seed."""
 
 
@@ -57,7 +57,7 @@ def network_of(opened: Opened, run: str) -> Network:
 
 
 def _labels_used(opened: Opened, run: str) -> int:
-    if opened.science.target == "embedding" or run.startswith(TOP_CLASS):
+    if opened.science.target == "embedding" or run.startswith(CONTROL_OF_TOP_CLASS):
         return 0
     sees_all = run == "teacher" and isinstance(opened.document.teacher, TeacherToTrain)
     return len((opened.everything if sees_all else opened.train).labeled_rows())
