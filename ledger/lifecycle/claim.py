@@ -89,6 +89,8 @@ def _turns(session: Session, lanes: Sequence[str]) -> list[tuple[str, str]]:
             for lane in lanes
         )
     )
+    # Asked for beforehand: PostgreSQL cannot tell how few they are, and would read every job there is.
+    ids = [id for id in session.scalars(first_of_each) if id is not None]
     firsts = session.execute(
         select(
             Job.project_id,
@@ -96,7 +98,7 @@ def _turns(session: Session, lanes: Sequence[str]) -> list[tuple[str, str]]:
             running.scalar_subquery(),
             func.coalesce(served_at.scalar_subquery(), 0.0),
         )
-        .where(Job.id.in_(first_of_each))
+        .where(Job.id.in_(ids))
         .order_by(Job.priority.desc(), Job.id)
     ).all()
     turns = sorted(firsts, key=lambda first: first[2:])
