@@ -56,7 +56,7 @@ class Lessons:
     def of_controls(self) -> Iterator[Course]:
         """What each student would have learned without its teacher, and from the teacher's top class
         alone, where the job wants to know."""
-        if wants_control(self._opened):
+        if self._opened.document.has_control:
             yield from (self._control(number) for number in self._seeds)
         if TOP_CLASS in self._evaluation.controls:
             yield from (self._control_of_top_class(number) for number in self._seeds)
@@ -233,11 +233,6 @@ def _later(stages: list[Stage], seeds: int) -> list[Stage]:
         )
         for stage in stages
     ]
-
-
-def wants_control(opened: Opened) -> bool:
-    """Whether there is a control by labels: embeddings have none that are not the teacher's word."""
-    return opened.document.evaluation.control and opened.science.target != "embedding"
 
 
 def _on_top_class(hard_target: Term) -> Term:

@@ -10,7 +10,6 @@ from distill.config.job import Stage
 from distill.config.networks import Network
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.evaluate.cost import macs
-from distill.lessons import wants_control
 from distill.opening import Opened
 from distill.preprocess import view
 from distill.progress import GATHERING, Part
@@ -40,7 +39,7 @@ class _Outlook:
         yield from self._of_teachers()
         for number in seeds:
             yield from self._run(of_seed("student", number), course, asks=self._students_ask())
-        if wants_control(self._opened):
+        if document.has_control:
             for number in seeds:
                 yield from self._run(of_seed("control", number), course)
         if TOP_CLASS in document.evaluation.controls:

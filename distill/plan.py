@@ -63,7 +63,7 @@ def _estimate(request: PlanJob) -> dict[str, Any]:
     evaluation = document.evaluation
     student = sum(steps_of(stage.training, train.examples) for stage in document.course)
     estimate = {"student_updates": student * evaluation.seeds}
-    if evaluation.control:
+    if document.has_control:
         estimate["control_updates"] = student * evaluation.seeds
     if TOP_CLASS in evaluation.controls:
         estimate[f"{TOP_CLASS}_updates"] = student * evaluation.seeds

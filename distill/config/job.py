@@ -10,7 +10,7 @@ from distill.config.names import MetadataKey, Name
 from distill.config.schedules import is_ever_positive
 from distill.config.section import Later, Section
 from distill.config.students import Reference, Student
-from distill.config.tasks import Task
+from distill.config.tasks import TASKS, Task
 from distill.config.teachers import Assistant, OneOfTeachers, Teacher
 from distill.config.training import Training
 
@@ -125,6 +125,11 @@ class JobDocument(Section):
         assert self.losses is not None
         assert self.training is not None
         return [Stage(name=ONLY_STAGE, losses=self.losses, training=self.training)]
+
+    @property
+    def has_control(self) -> bool:
+        """Whether there is a control by labels: embeddings have none that are not the teacher's word."""
+        return self.evaluation.control and TASKS[self.task].target != "embedding"
 
     @property
     def seed(self) -> int:

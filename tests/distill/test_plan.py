@@ -7,10 +7,11 @@ import pytest
 
 from distill.config.events import Planned
 from distill.config.folder import PlanJob
+from distill.config.networks import Preprocessing
 from distill.plan import plan
 from distill.rejection import Rejected
 from tests.distill.inspect.uploads import Heard
-from tests.distill.test_admission import PANEL, SMALL, dataset, job, teacher
+from tests.distill.test_admission import PANEL, SMALL, TABLE, dataset, job, of_task, teacher
 
 
 def planned(tmp_path: Path, document: Any, memory_bytes: int | None = None, **given: Any) -> Planned:
@@ -42,6 +43,16 @@ def test_a_plan_counts_the_updates_of_every_run(tmp_path: Path) -> None:
 def test_a_job_without_control_plans_none(tmp_path: Path) -> None:
     document = job(SMALL, training={"steps": 50}, evaluation={"control": False})
     assert planned(tmp_path, document).estimate["total_updates"] == 50
+
+
+def test_a_job_without_labels_plans_no_control(tmp_path: Path) -> None:
+    unlabeled = {"task": "feature-extraction", "labels": None, "num_outputs": 8, "input": TABLE}
+    embedder = teacher(architecture="mlp", config={}, preprocessing=Preprocessing(), **unlabeled)
+    document = job({"architecture": "mlp"}, task="feature-extraction", training={"steps": 50})
+
+    answer = planned(tmp_path, document, teachers=[embedder], dataset=of_task("feature-extraction", ()))
+
+    assert answer.estimate == {"student_updates": 50, "total_updates": 50}
 
 
 def test_a_larger_batch_needs_more_memory(tmp_path: Path) -> None:
