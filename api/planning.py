@@ -4,20 +4,19 @@ import time
 
 from starlette.concurrency import run_in_threadpool
 
+from api.chores import answered, refusal
 from api.dependencies import House
-from api.problems import Mistake, Problem, of_mistakes
-from api.schemas.inputs import Rejection
+from api.problems import Problem
 from api.schemas.jobs import PlanRead
 from distill.config.job import JobDocument
-from ledger import lifecycle, queries
+from ledger import lifecycle
 from ledger.errors import InputsNotReady
 from ledger.queries import Head
 from ledger.resolve import resolve
-from ledger.states import ChoreStatus, InputStatus, Lane
+from ledger.states import InputStatus
 from ledger.tables import Chore
 
 _PATIENCE_S = 30.0
-_OVER = (ChoreStatus.DONE, ChoreStatus.FAILED)
 
 
 async def plan(house: House, project_id: str, document: JobDocument) -> PlanRead:
@@ -29,14 +28,10 @@ async def plan(house: House, project_id: str, document: JobDocument) -> PlanRead
     """
     deadline = time.monotonic() + _PATIENCE_S
     chore = await _asked(house, project_id, document, deadline)
-    if chore.status == ChoreStatus.QUEUED:
-        house.doorbell.ring(Lane.CHORES)
-    while chore.status not in _OVER:
-        left = deadline - time.monotonic()
-        if left <= 0 or not await house.watch.change(chore.id, until=_over, within=left):
-            raise _unavailable()
-        chore = await run_in_threadpool(_look_again, house, project_id, chore.id)
-    return _answer(chore)
+    over = await answered(house, chore, within=deadline - time.monotonic())
+    if over is None:
+        raise _unavailable()
+    return _answer(over)
 
 
 async def _asked(house: House, project_id: str, document: JobDocument, deadline: float) -> Chore:
@@ -57,15 +52,6 @@ def _ask(house: House, project_id: str, document: JobDocument) -> Chore:
         return lifecycle.add_plan(session, project_id=project_id, resolved=resolved)
 
 
-def _look_again(house: House, project_id: str, chore_id: str) -> Chore:
-    with house.sessions.reading() as session:
-        return queries.get_chore(session, project_id, chore_id)
-
-
-def _over(head: Head | None) -> bool:
-    return head is None or head.status in _OVER
-
-
 def _inspected(head: Head | None) -> bool:
     return head is None or head.status != InputStatus.INSPECTING
 
@@ -75,12 +61,7 @@ def _answer(chore: Chore) -> PlanRead:
         planned = dict(chore.result)
         spec = {**chore.request, "stages": planned.pop("stages")}
         return PlanRead.model_validate({**planned, "resolved_spec": spec})
-    error = Rejection.model_validate(chore.error)
-    detail = f"{error.message}; {error.hint}" if error.hint else error.message
-    if error.class_ not in ("user", "data", "resource"):
-        raise Problem(503, error.code, detail, headers={"Retry-After": "10"})
-    mistake = Mistake(detail, error.code, pointer=error.details.get("pointer", ""))
-    raise of_mistakes((mistake,), error.code)
+    raise refusal(chore)
 
 
 def _unavailable() -> Problem:

@@ -29,7 +29,7 @@ def promote(request: PromoteCheckpoint, folder: Path, events: Events) -> None:
     try:
         state = read_checkpoint(folder / "in" / "checkpoint")
     except CheckpointUnreadable as error:
-        raise Rejected("checkpoint_damaged", "infrastructure", str(error), "take an older one") from error
+        raise Rejected("checkpoint_damaged", "data", str(error), "take another one") from error
     if state.facts.get("network") is None:
         raise Rejected(
             "checkpoint_too_old",

@@ -1,4 +1,4 @@
-"""Short work: inspect what was uploaded, plan a job. One process each, fenced and bounded."""
+"""Short work: inspect an upload, plan a job, promote a checkpoint. One process each, fenced and bounded."""
 
 import time
 from contextlib import ExitStack
@@ -7,7 +7,7 @@ from typing import Literal
 
 import structlog
 
-from distill.config.events import DatasetInspected, Event, Failed, ModelInspected, Planned
+from distill.config.events import DatasetInspected, Event, Failed, ModelInspected, Planned, Promoted
 from distill.config.folder import InspectDataset, InspectModel
 from ledger import lifecycle
 from ledger.errors import (
@@ -18,7 +18,7 @@ from ledger.errors import (
     StoreFull,
     StoreUnavailable,
 )
-from ledger.lifecycle import ChoreClaim, Wish
+from ledger.lifecycle import ChoreClaim, KeptArtifact, Promotion, Wish
 from ledger.workers import list_workers
 from worker import child as children
 from worker import folders, keep, machine
@@ -26,18 +26,21 @@ from worker.child import Child, Ending, Misspoke
 from worker.folders import Folder
 from worker.lease import Lease
 from worker.place import Place
-from worker.rejections import crashed, too_large, took_too_long
-from worker.stage import stage_plan, stage_upload
+from worker.rejections import crashed, damaged, too_large, took_too_long
+from worker.stage import stage_plan, stage_promotion, stage_upload
 
 log = structlog.get_logger(__name__)
 
 _TICK_S = 0.5
-Inspected = ModelInspected | DatasetInspected | Planned
-_ANSWERS: dict[str, type[Inspected]] = {
+Answer = ModelInspected | DatasetInspected | Planned | Promoted
+_ANSWERS: dict[str, type[Answer]] = {
     "inspect_model": ModelInspected,
     "inspect_dataset": DatasetInspected,
     "plan": Planned,
+    "promote": Promoted,
 }
+_VERBS = {"plan": "plan", "promote": "promote"}
+"""Of `distill`; every other chore is an inspection."""
 
 
 def run_chores(place: Place) -> None:
@@ -97,7 +100,7 @@ class _Chore:
         try:
             self._stage()
         except BlobCorrupt as error:
-            self._reject(Failed(code="upload_damaged", error_class="infrastructure", message=str(error)))
+            self._reject(damaged(self.claim.chore.kind, error))
             return
         child = self._start()
         cut: Literal["drain", "timeout", "nonsense"] | None = None
@@ -131,6 +134,8 @@ class _Chore:
             case "inspect_dataset":
                 declared = InspectDataset.model_validate(chore.request)
                 stage_upload(self.place, self.claim, declared, self.folder)
+            case "promote":
+                stage_promotion(self.place, Promotion.model_validate(chore.request), self.folder)
             case _:
                 stage_plan(self.place, self.claim, self.folder, memory_bytes=self._largest_memory())
 
@@ -142,14 +147,15 @@ class _Chore:
         return max((one.memory_bytes for one in workers), default=ours)
 
     def _start(self) -> Child:
-        verb = "plan" if self.claim.chore.kind == "plan" else "inspect"
+        kind = self.claim.chore.kind
         child = children.start(
-            self.place.command(verb, self.folder.path),
+            self.place.command(_VERBS.get(kind, "inspect"), self.folder.path),
             folder=self.folder.path,
             environment=self.place.environment(self.folder.path, training=False),
             sandbox=self.place.sandbox,
             log=self.folder.log,
-            memory_bytes=self.place.settings.inspect_memory_bytes,
+            # A checkpoint is our own, and as large as its job.
+            memory_bytes=0 if kind == "promote" else self.place.settings.inspect_memory_bytes,
         )
         self.lease.cut_off = child.kill
         return child
@@ -204,6 +210,8 @@ class _Chore:
                     lifecycle.finish_dataset(session, self.claim.hold, answer)
                 case Planned():
                     lifecycle.finish_plan(session, self.claim.hold, answer)
+                case Promoted(artifact=artifact):
+                    lifecycle.finish_promotion(session, self.claim.hold, KeptArtifact.of(artifact))
 
     def _require_lease(self) -> None:
         if not self.lease.held:
@@ -219,6 +227,8 @@ def _files(answer: Event) -> dict[str, str]:
         case DatasetInspected():
             splits = {f"out/{split.file}": split.sha256 for split in answer.dataset.splits.values()}
             return {**splits, **{table["path"]: table["sha256"] for table in answer.tables.values()}}
+        case Promoted(artifact=artifact):
+            return {artifact.path: artifact.sha256}
     return {}
 
 

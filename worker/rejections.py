@@ -1,4 +1,4 @@
-"""Why a process that read an upload never answered, in the words of its user."""
+"""Why a process that read an upload or a checkpoint never answered, in the words of its user."""
 
 from datetime import timedelta
 
@@ -7,10 +7,20 @@ from distill.config.events import Failed
 _HINT = "check that the file is what its name says, and save it again with a current version of its tool"
 
 
+def damaged(kind: str, error: Exception) -> Failed:
+    """The stored bytes are not those that were stored."""
+    if kind == "promote":
+        hint = "take another checkpoint of this job"
+        return Failed(code="checkpoint_damaged", error_class="data", message=str(error), hint=hint)
+    return Failed(code="upload_damaged", error_class="infrastructure", message=str(error))
+
+
 def crashed(kind: str) -> Failed:
     """It ended without a word: a file that its reader does not survive."""
     if kind == "plan":
         return _plan("plan_crashed", "planning this job broke off without a word")
+    if kind == "promote":
+        return _promotion("promotion_crashed", "the process that reads this checkpoint broke off")
     return Failed(
         code="inspection_crashed",
         error_class="data",
@@ -24,6 +34,8 @@ def took_too_long(kind: str, limit: timedelta) -> Failed:
     seconds = f"{limit.total_seconds():.0f} s"
     if kind == "plan":
         return _plan("plan_timeout", f"planning this job took longer than {seconds}")
+    if kind == "promote":
+        return _promotion("promotion_timeout", f"reading this checkpoint took longer than {seconds}")
     return Failed(
         code="inspection_timeout",
         error_class="data",
@@ -37,12 +49,19 @@ def too_large(kind: str, limit_bytes: int) -> Failed:
     size = f"{limit_bytes / 2**30:.1f} GiB"
     if kind == "plan":
         return _plan("too_large_to_plan", f"planning this job needs more memory than {size}")
+    if kind == "promote":  # it has no limit of its own
+        return _promotion("too_large_to_promote", "reading this checkpoint needs more memory than there is")
     return Failed(
         code="too_large_to_inspect",
         error_class="resource",
         message=f"reading this file needs more memory than the limit of {size}",
         hint="give a smaller file, or raise LIMBECK_INSPECT_MEMORY_BYTES on the worker",
     )
+
+
+def _promotion(code: str, message: str) -> Failed:
+    hint = "take another checkpoint, or look at the log of the worker for chores"
+    return Failed(code=code, error_class="internal", message=message, hint=hint)
 
 
 def _plan(code: str, message: str) -> Failed:

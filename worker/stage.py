@@ -12,7 +12,8 @@ from distill.config.section import Section
 from ledger import tables
 from ledger.errors import BlobCorrupt, NotFound
 from ledger.inputs import Inputs
-from ledger.lifecycle import ChoreClaim, Claim
+from ledger.lifecycle import ChoreClaim, Claim, Promotion
+from ledger.lifecycle.promotion import TOKENIZER
 from ledger.resolve import document_of
 from worker.folders import Folder
 from worker.place import Place
@@ -94,6 +95,14 @@ def stage_plan(place: Place, claim: ChoreClaim, folder: Folder, *, memory_bytes:
         memory_bytes=memory_bytes,
     )
     _write(request, folder)
+
+
+def stage_promotion(place: Place, promotion: Promotion, folder: Folder) -> None:
+    """Everything that `promote` reads. (Errors as of `stage_job`.)"""
+    place.store.fetch(promotion.checkpoint, folder.inputs / "checkpoint")
+    if promotion.tokenizer is not None:
+        place.store.fetch(promotion.tokenizer, folder.inputs / TOKENIZER)
+    _write(promotion.asked, folder)
 
 
 def _records(inputs: Inputs) -> _Records:

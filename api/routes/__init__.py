@@ -3,6 +3,7 @@
 from api.routes import (
     architectures,
     artifacts,
+    checkpoints,
     datasets,
     events,
     files,
@@ -25,6 +26,7 @@ ROUTERS = (
     job_actions.router,
     events.router,
     measurements.router,
+    checkpoints.router,
     artifacts.router,
     reports.router,
     operations.router,

@@ -73,8 +73,12 @@ def list_attempts(job_id: str, house: HouseDep, caller: CallerDep, paging: Pagin
 def list_checkpoints(
     job_id: str, house: HouseDep, caller: CallerDep, paging: PagingDep
 ) -> Page[CheckpointRead]:
-    """The checkpoints that are kept, newest first."""
+    """The checkpoints that are kept, newest first: the newest two, and the best of a student."""
     with house.sessions.reading() as session:
         job = queries.get_job(session, caller.project_id, job_id)
-        checkpoints = [CheckpointRead.model_validate(row) for row in queries.checkpoints(session, job.id)]
+        best = queries.best_checkpoint(session, job.id)
+        checkpoints = [
+            CheckpointRead.model_validate(row).model_copy(update={"best": row.id == best})
+            for row in queries.checkpoints(session, job.id)
+        ]
     return paging.of(checkpoints, lambda checkpoint: checkpoint.id)

@@ -10,7 +10,9 @@ from distill.config.job import Metadata
 from distill.config.section import Section
 
 JobStatus = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
-ArtifactKind = Literal["student", "teacher", "export", "predictions", "metrics", "report", "log"]
+ArtifactKind = Literal[
+    "student", "teacher", "export", "predictions", "metrics", "report", "log", "checkpoint"
+]
 Conclusion = Literal["passed", "gate_failed", "gate_inconclusive", "export_failed", "no_gate"]
 
 
@@ -92,6 +94,10 @@ class CheckpointRead(Read):
     phase: str
     run: str
     step: int
+    figure: float | None
+    """The newest main figure on the validation split of its weights, once one was measured."""
+    best: bool = False
+    """Whether it is the best of a student; it is kept beside the newest ones."""
     bytes: int
     created_at: Moment
 

@@ -15,6 +15,7 @@ from ledger.lifecycle.chores import (
 from ledger.lifecycle.claim import Claim, claim_next
 from ledger.lifecycle.endings import KeptArtifact, fail, requeue, stopped, succeed
 from ledger.lifecycle.hold import Hold, JobError, Wish, look, renew
+from ledger.lifecycle.promotion import Promotion, add_promotion, finish_promotion, promoted
 from ledger.lifecycle.record import Begun, Flush, record
 from ledger.lifecycle.submit import Submission, clone, submit
 from ledger.lifecycle.wishes import Change, amend, cancel, delete_job, pause, resume, retry
@@ -28,9 +29,11 @@ __all__ = [
     "Hold",
     "JobError",
     "KeptArtifact",
+    "Promotion",
     "Submission",
     "Wish",
     "add_plan",
+    "add_promotion",
     "amend",
     "cancel",
     "chores",
@@ -42,8 +45,10 @@ __all__ = [
     "finish_dataset",
     "finish_model",
     "finish_plan",
+    "finish_promotion",
     "look",
     "pause",
+    "promoted",
     "record",
     "reject",
     "renew",

@@ -1,4 +1,5 @@
-"""Short work: inspect a model or a dataset, plan a job. Claimed with lease and fence, like a job."""
+"""Short work: inspect a model or a dataset, plan a job, promote a checkpoint. Claimed like a job, with
+lease and fence."""
 
 import hashlib
 import json
@@ -8,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from distill.config.events import DatasetInspected, Failed, ModelInspected, Planned
-from ledger.blobs import refer
+from ledger.blobs import refer, release
 from ledger.database import clock, now
 from ledger.errors import InputsNotReady
 from ledger.identifiers import new_id
@@ -20,6 +21,7 @@ from ledger.states import ChoreStatus, InputStatus
 from ledger.tables import Blob, Chore, Dataset, File, Model
 
 MAX_CRASHES = 3
+_CRASHED = {"plan": "plan_crashed", "promote": "promotion_crashed"}
 _INPUT_GONE = Failed(
     code="input_deleted",
     error_class="user",
@@ -82,7 +84,7 @@ def claim_chore(session: Session, *, worker: str, lease_s: float) -> ChoreClaim 
         claim = _with_inputs(session, chore)
         if claim is not None:
             return claim
-        _reject(session, chore, _INPUT_GONE)
+        reject_chore(session, chore, _INPUT_GONE)
     return None
 
 
@@ -150,7 +152,7 @@ def finish_model(session: Session, hold: Hold, event: ModelInspected) -> Model:
     }
     model.inspected_at = now(session)
     refer(session, model.id, event.network.files.values())
-    _end(session, chore, ChoreStatus.DONE)
+    end_chore(session, chore, ChoreStatus.DONE)
     return model
 
 
@@ -176,7 +178,7 @@ def finish_dataset(session: Session, hold: Hold, event: DatasetInspected) -> Dat
     dataset.inspection = event.report
     dataset.preview = event.preview
     dataset.inspected_at = now(session)
-    _end(session, chore, ChoreStatus.DONE)
+    end_chore(session, chore, ChoreStatus.DONE)
     return dataset
 
 
@@ -188,7 +190,7 @@ def finish_plan(session: Session, hold: Hold, event: Planned) -> Chore:
     """
     chore = held(session, Chore, hold)
     chore.result = event.model_dump(mode="json", exclude={"type"})
-    _end(session, chore, ChoreStatus.DONE)
+    end_chore(session, chore, ChoreStatus.DONE)
     return chore
 
 
@@ -198,7 +200,7 @@ def reject(session: Session, hold: Hold, failed: Failed) -> None:
     Raises:
         HoldLost: nothing was written.
     """
-    _reject(session, held(session, Chore, hold), failed)
+    reject_chore(session, held(session, Chore, hold), failed)
 
 
 def requeue_chore(
@@ -225,7 +227,7 @@ def put_chore_back(
     """`requeue_chore` on a row that the caller has locked already."""
     chore.crashes += 1 if counted else 0
     if chore.crashes >= MAX_CRASHES:
-        _reject(session, chore, failed or _never_finished(chore))
+        reject_chore(session, chore, failed or _never_finished(chore))
         return
     chore.status = ChoreStatus.QUEUED
     chore.run_after = now(session) + delay_s
@@ -242,7 +244,8 @@ def _subject(session: Session, chore: Chore) -> Model | Dataset | None:
     return None
 
 
-def _reject(session: Session, chore: Chore, failed: Failed) -> None:
+def reject_chore(session: Session, chore: Chore, failed: Failed) -> None:
+    """`reject` on a row that the caller has locked already."""
     problem = failed.model_dump(mode="json", exclude={"type"})
     problem["class"] = problem.pop("error_class")
     subject = _subject(session, chore)
@@ -251,12 +254,14 @@ def _reject(session: Session, chore: Chore, failed: Failed) -> None:
         subject.problem = problem
         subject.inspected_at = now(session)
     chore.error = problem
-    _end(session, chore, ChoreStatus.FAILED)
+    end_chore(session, chore, ChoreStatus.FAILED)
     if subject is not None:
         fail_jobs_with_rejected_inputs(session)
 
 
-def _end(session: Session, chore: Chore, status: ChoreStatus) -> None:
+def end_chore(session: Session, chore: Chore, status: ChoreStatus) -> None:
+    """Nobody holds it any more, and it needs no bytes of its own."""
+    release(session, chore.id)
     chore.status = status
     chore.finished_at = now(session)
     chore.token = chore.worker = chore.lease_expires_at = None
@@ -265,7 +270,7 @@ def _end(session: Session, chore: Chore, status: ChoreStatus) -> None:
 
 def _never_finished(chore: Chore) -> Failed:
     return Failed(
-        code="inspection_crashed" if chore.subject_id else "plan_crashed",
+        code=_CRASHED.get(chore.kind, "inspection_crashed"),
         error_class="internal",
         message=f"the process that works on it broke off {chore.crashes} times without a word",
         hint="check that the file is what it says it is, and try a smaller one",

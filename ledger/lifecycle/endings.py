@@ -220,17 +220,27 @@ def _added_checkpoint(session: Session, job: Job) -> bool:
 
 def _add_artifacts(session: Session, job: Job, artifacts: Sequence[KeptArtifact]) -> None:
     for kept in artifacts:
-        artifact = Artifact(
-            id=new_id("art_"),
-            project_id=job.project_id,
-            job_id=job.id,
-            attempt=job.attempt,
-            kind=kept.kind,
-            format=kept.format,
-            filename=kept.filename,
-            media_type=kept.media_type,
-            sha256=kept.sha256,
-            bytes=kept.bytes,
-        )
-        refer(session, artifact.id, [kept.sha256])
-        session.add(artifact)
+        artifact_of(session, job, kept, attempt=job.attempt)
+
+
+def artifact_of(session: Session, job: Job, kept: KeptArtifact, *, attempt: int) -> Artifact:
+    """The row of a file that is kept.
+
+    Raises:
+        BlobDoomed: the bytes must be kept again first.
+    """
+    artifact = Artifact(
+        id=new_id("art_"),
+        project_id=job.project_id,
+        job_id=job.id,
+        attempt=attempt,
+        kind=kept.kind,
+        format=kept.format,
+        filename=kept.filename,
+        media_type=kept.media_type,
+        sha256=kept.sha256,
+        bytes=kept.bytes,
+    )
+    refer(session, artifact.id, [kept.sha256])
+    session.add(artifact)
+    return artifact

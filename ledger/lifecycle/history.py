@@ -64,6 +64,15 @@ def newest_checkpoints(job_id: str) -> Select[Checkpoint]:
     return select(Checkpoint).where(Checkpoint.job_id == job_id).order_by(*newest_first)
 
 
+def best_checkpoint(session: Session, job_id: str) -> str | None:
+    """The id of the checkpoint in which a student did best on the validation split; of equals the newest."""
+    of_students = newest_checkpoints(job_id).where(
+        Checkpoint.figure.is_not(None), Checkpoint.run.startswith("student")
+    )
+    best = max(session.scalars(of_students), key=lambda one: one.figure or 0.0, default=None)
+    return None if best is None else best.id
+
+
 def turn(session: Session, job: Job, status: JobStatus, **why: Any) -> None:
     """Change the job's state and write the event that says so."""
     assert status in TRANSITIONS[JobStatus(job.status)], f"{job.status} -> {status}"

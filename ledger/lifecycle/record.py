@@ -11,7 +11,7 @@ from distill.config.events import CheckpointWritten, Measured, PhaseChanged, Pro
 from ledger.blobs import refer, release
 from ledger.database import insert_or_replace, now
 from ledger.identifiers import new_id
-from ledger.lifecycle.history import newest_checkpoints, note
+from ledger.lifecycle.history import best_checkpoint, newest_checkpoints, note
 from ledger.lifecycle.hold import Hold, held
 from ledger.lifecycle.log import append_log
 from ledger.tables import Attempt, Checkpoint, Job, Metric
@@ -19,7 +19,7 @@ from ledger.tables import Attempt, Checkpoint, Job, Metric
 VALIDATION = "validation."
 """With the main figure of a task: `validation.accuracy`, `validation.r2`, ..."""
 KEPT_CHECKPOINTS = 2
-"""The newest, and the one before it in case that one is damaged."""
+"""The newest, and the one before it in case that one is damaged; beside these the best."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,7 @@ def _add_checkpoint(session: Session, job: Job, written: CheckpointWritten) -> N
         phase=written.phase,
         run=written.run,
         step=written.step,
+        figure=written.figure,
         sha256=written.sha256,
         bytes=written.bytes,
     )
@@ -158,6 +159,8 @@ def _add_checkpoint(session: Session, job: Job, written: CheckpointWritten) -> N
         "checkpoint",
         {"id": checkpoint.id, "phase": written.phase, "run": written.run, "step": written.step},
     )
+    best = best_checkpoint(session, job.id)
     for old in session.scalars(newest_checkpoints(job.id).offset(KEPT_CHECKPOINTS)):
-        release(session, old.id)
-        session.delete(old)
+        if old.id != best:
+            release(session, old.id)
+            session.delete(old)

@@ -1,5 +1,6 @@
 """What people read of the ledger; nothing here writes."""
 
+from ledger.lifecycle.history import best_checkpoint
 from ledger.queries.objects import (
     Head,
     Page,
@@ -26,6 +27,7 @@ __all__ = [
     "Place",
     "artifacts",
     "attempts",
+    "best_checkpoint",
     "checkpoints",
     "events_after",
     "find_dataset",

@@ -177,3 +177,14 @@ def answer_the_dry_run(sessions: Sessions, project_id: str) -> None:
         claim = lifecycle.claim_chore(session, worker="w1", lease_s=60)
         assert claim is not None
         lifecycle.finish_plan(session, claim.hold, PLANNED)
+
+
+def promote_the_checkpoint(sessions: Sessions, world: World, project_id: str) -> None:
+    """As a worker does."""
+    with sessions.writing() as session:
+        lifecycle.add_promotion(session, project_id=project_id, checkpoint_id=world.checkpoint_id)
+        claim = lifecycle.claim_chore(session, worker="w1", lease_s=60)
+        assert claim is not None
+        sha256 = builders.kept_blob(session, "archive")
+        archive = KeptArtifact("checkpoint", "zip", "student-step-50.zip", "application/zip", sha256, 7)
+        lifecycle.finish_promotion(session, claim.hold, archive)

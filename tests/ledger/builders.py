@@ -130,11 +130,13 @@ def claimed(session: Session, *, lease_s: float = 60.0, worker: str = "w1") -> C
     return claim
 
 
-def checkpoint(session: Session, *, step: int = 10) -> Flush:
+def checkpoint(
+    session: Session, *, step: int = 10, run: str = "student", figure: float | None = None
+) -> Flush:
     """A flush that holds a checkpoint whose bytes are kept."""
     sha256 = kept_blob(session, f"checkpoint {step}")
     written = CheckpointWritten(
-        path="out/checkpoint", sha256=sha256, bytes=3, phase="training", run="student", step=step
+        path="out/checkpoint", sha256=sha256, bytes=3, phase="training", run=run, step=step, figure=figure
     )
     return Flush(checkpoint=written)
 
