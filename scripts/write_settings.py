@@ -37,7 +37,7 @@ def _default(field: Any) -> str:
         return "required"
     value = field.default
     if isinstance(value, timedelta):
-        return f"{value.total_seconds():g} s"
+        return f"{value.days} days" if value.days else f"{value.total_seconds():g} s"
     if value is None or value in ([], {}):
         return ""
     return f"`{value}`"

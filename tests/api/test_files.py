@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 from starlette.testclient import TestClient
 
+from ledger.errors import StoreUnavailable
 from ledger.settings import Settings
 from tests.api.seeds import World
 
@@ -237,3 +238,21 @@ def test_an_upload_says_where_it_is(client: TestClient):
     answer = client.post("/v1/files", content=CONTENT)
 
     assert client.get(answer.headers["Location"]).json() == answer.json()
+
+
+def test_a_store_that_is_away_is_a_503_and_no_file_is_named_whose_bytes_are_not_there(
+    app: FastAPI, client: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    def away(path: Path, sha256: str) -> None:
+        raise StoreUnavailable("the blob store failed: no answer")
+
+    monkeypatch.setattr(app.state.house.store, "put", away)
+
+    answer = client.post("/v1/files", content=CONTENT)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert client.get("/v1/files").json()["data"] == []
+    assert leftovers(settings) == []
+    monkeypatch.undo()
+    assert client.post("/v1/files", content=CONTENT).status_code == 201
