@@ -24,8 +24,8 @@ from ledger.lifecycle.sweep import expire
 from ledger.logs import configure
 from ledger.queries import free_slots, waiting
 from ledger.queue import Doorbell
-from ledger.retention import Policy, retire
 from ledger.settings import Settings
+from ledger.traces import Policy, retire
 
 log = structlog.get_logger(__name__)
 

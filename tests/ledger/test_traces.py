@@ -8,8 +8,8 @@ from sqlalchemy import func, select, update
 from ledger import lifecycle, queries
 from ledger.database import Sessions, clock
 from ledger.lifecycle import Flush, Hold
-from ledger.retention import Policy, retire
 from ledger.tables import Artifact, Chore, Event, Job, LogChunk, Metric, Reference
+from ledger.traces import Policy, retire
 from tests.ledger.builders import checkpoint, claimed, finished, kept_blob, measured
 
 DAY = 86_400.0
