@@ -165,6 +165,13 @@ def _postgresql(url: str, pool_size: int) -> Engine:
         if connection.get_execution_options().get("limbeck_writes") is False:
             connection.exec_driver_sql("SET TRANSACTION READ ONLY")
 
+    @event.listens_for(engine, "after_cursor_execute")
+    def _count_idleness_again(
+        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> None:
+        if many:  # psycopg sent it in a pipeline, at whose end PostgreSQL stops its clock of idleness
+            cursor.connection.execute("SELECT 1")
+
     return engine
 
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from ledger.database import connect
+from ledger.errors import DatabaseBusy
 from tests.faults.yard import Yard
 from worker import processes
 from worker.sandbox import detect
@@ -166,3 +167,30 @@ def test_postgresql_ends_the_transaction_of_a_frozen_process_and_frees_its_rows(
     with sessions.reading() as session:
         assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "15s"
     sessions.dispose()
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_not_even_many_rows_at_once_keep_postgresql_from_it(postgresql_url: str, rows: int) -> None:
+    sessions, others = connect(postgresql_url), connect(postgresql_url)
+
+    def gone(backend: int) -> bool:
+        with others.reading() as session:
+            alive = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+            return session.scalar(alive, {"pid": backend}) == 0
+
+    def freeze() -> None:
+        with sessions.writing() as session:
+            session.execute(text("SET idle_in_transaction_session_timeout = 200"))
+            session.execute(text("CREATE TEMPORARY TABLE figures (step int)"))
+            backend = session.scalar(text("SELECT pg_backend_pid()"))
+            figures = [{"step": step} for step in range(rows)]
+            session.execute(text("INSERT INTO figures VALUES (:step)"), figures)
+            deadline = time.monotonic() + 10
+            while not gone(backend):
+                assert time.monotonic() < deadline, "it may hold its locks for ever"
+                time.sleep(0.05)
+
+    with pytest.raises(DatabaseBusy):
+        freeze()
+    sessions.dispose()
+    others.dispose()

@@ -4,6 +4,7 @@ Its weights are a chain of hashes, so that one step lost, doubled or taken from 
 in the last byte; `course` tells beforehand what an unbroken one comes to.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ from typing import Any
 
 WEIGHTS_BYTES = 2**16
 RUN, METRIC = "student", "train.loss.total"
+_STOPPED, _DISK_FULL = 11, 13
 
 
 def course(job_id: str, steps: int) -> tuple[bytes, dict[int, float]]:
@@ -34,7 +36,16 @@ def weights(state: bytes) -> bytes:
 
 
 def train(*, steps: int, every: int = 5, pace_s: float = 0.02, dies: int = 0) -> None:
-    """Run to the end, or until asked to stop; the first `dies` attempts end before the end."""
+    """Run to the end, or until asked to stop; the first `dies` attempts are killed on the way."""
+    try:
+        _train(steps, every, pace_s, dies)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            sys.exit(_DISK_FULL)
+        raise
+
+
+def _train(steps: int, every: int, pace_s: float, dies: int) -> None:
     job_id, number, _ = Path(sys.argv[-1]).name.rsplit("-", 2)
     attempt = int(number)
     wishes = _Wishes()
@@ -53,7 +64,7 @@ def train(*, steps: int, every: int = 5, pace_s: float = 0.02, dies: int = 0) ->
             os.kill(os.getpid(), signal.SIGKILL)
         if wishes.stop is not None:
             _say(type="stopped", wish=wishes.stop)
-            sys.exit(11)
+            sys.exit(_STOPPED)
         time.sleep(pace_s)
     _say(type="phase", name="training", status="done")
     rows = "".join(f"{number},{figure!r}\n" for number, figure in figures.items())

@@ -1,0 +1,97 @@
+"""Checkpoints whose bytes are not what was written, and rows that should not be."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text, update
+
+from ledger import lifecycle, tables
+from tests.faults.fleet import Fleet
+from tests.faults.tally import Tally
+from tests.faults.test_points import CHAIN, count
+from tests.faults.whole import assert_whole
+from tests.faults.yard import Yard
+
+STEPS = 40
+Damage = Callable[[Path], None]
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def blob(fleet: Fleet, sha256: str) -> Path:
+    """Where the store, a folder, keeps it."""
+    (path,) = Path(fleet.settings.store_url.removeprefix("file://")).rglob(sha256)
+    return path
+
+
+def paused_with_two(fleet: Fleet) -> str:
+    """A job that is paused and has two checkpoints."""
+    job_id = fleet.submit(CHAIN.format(steps=STEPS, dies=0))
+    fleet.until(lambda: len(fleet.yard.checkpoints(job_id)) == 2)
+    fleet.ask("POST", f"/v1/jobs/{job_id}/pause")
+    fleet.until(lambda: fleet.yard.job(job_id).status == "paused")
+    return job_id
+
+
+def resumed_from(fleet: Fleet, job_id: str) -> int:
+    fleet.ask("POST", f"/v1/jobs/{job_id}/resume")
+    fleet.until_ended(job_id)
+    assert_whole(fleet, job_id, steps=STEPS)
+    return fleet.yard.attempts(job_id)[1].resumed_from_step
+
+
+def warnings(fleet: Fleet, job_id: str) -> list[str]:
+    return [event.data["code"] for event in fleet.yard.events(job_id) if event.type == "warning"]
+
+
+@pytest.mark.faults
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_of_a_damaged_checkpoint_the_one_before_it_is_used(fleet: Fleet, tally: Tally) -> None:
+    fleet.start()
+    damages: list[Damage] = [flip, cut_short, remove]
+    for damage in damages:
+        job_id = paused_with_two(fleet)
+        newest, older = fleet.yard.checkpoints(job_id)
+        damage(blob(fleet, newest.sha256))
+        assert resumed_from(fleet, job_id) == older.step
+        assert warnings(fleet, job_id) == ["checkpoint_damaged"]
+    job_id = paused_with_two(fleet)
+    for checkpoint in fleet.yard.checkpoints(job_id):
+        flip(blob(fleet, checkpoint.sha256))
+    assert resumed_from(fleet, job_id) == 0
+    assert warnings(fleet, job_id) == ["checkpoint_damaged"] * 2
+    count(fleet, tally, "damaged checkpoint", len(damages) + 2)
+
+
+def test_a_running_job_of_which_nobody_knows_the_lease_is_taken_back(yard: Yard, tally: Tally) -> None:
+    """The schema forbids such a row; a database that was restored by hand may have one."""
+    job_id = yard.submit(ring=False)
+    with yard.sessions.writing() as session:
+        assert lifecycle.claim_next(session, lanes=["cpu"], worker="gone", lease_s=60) is not None
+    forbid = {
+        "sqlite": "PRAGMA ignore_check_constraints = ON",
+        "postgresql": "ALTER TABLE jobs DROP CONSTRAINT ck_jobs_running_leased",
+    }
+    with yard.sessions.engine.connect() as connection:
+        connection.execute(text(forbid[yard.sessions.engine.dialect.name]))
+        connection.execute(update(tables.Job).values(lease_expires_at=None))
+        connection.commit()
+        if yard.sessions.engine.dialect.name == "sqlite":
+            connection.execute(text("PRAGMA ignore_check_constraints = OFF"))
+    yard.sweep.beat()
+    assert yard.job(job_id).status == "queued", "a job without a lease waits for ever"
+    tally.add("running without a lease", 1, jobs=1, attempts=1)
