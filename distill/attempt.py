@@ -83,7 +83,7 @@ class Attempt:
             self.warn("checkpoint_foreign", "the checkpoint belongs to another job; this one begins anew")
             return
         self.history.restore(state.take("history"))
-        self._journal.remember()
+        self._journal.restore(state.facts["journal"])
         self.warnings.update(state.facts["warnings"])
         for run, facts in state.facts["finished"].items():
             self.finished[run] = Trained(weights=state.group(f"finished/{run}"), **facts)
@@ -172,6 +172,7 @@ class Attempt:
                 "run": run,
                 "step": step,
                 "network": self.network_of(run).model_dump(mode="json") if self.network_of else None,
+                "journal": self._journal.state(),
                 "warnings": self.warnings,
                 "finished": {name: trained.facts() for name, trained in self.finished.items()},
             }

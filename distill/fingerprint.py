@@ -19,7 +19,7 @@ LEARNING_FACTS = {
     "stages",
     "evaluation",
 }
-CHECKPOINT_LAYOUT = 3
+CHECKPOINT_LAYOUT = 4
 """Raised where a checkpoint is written differently: an older one is then not read."""
 
 

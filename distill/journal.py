@@ -3,14 +3,15 @@
 import math
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 import torch
 
 from distill.config.events import Measured
+from distill.config.schedules import WeightOfShare, largest
 from distill.history import History, every_nth
 from distill.lesson import Course, Lesson
 from distill.rejection import Rejected
@@ -53,12 +54,14 @@ class Journal:
         self._looked = 0.0
         self._shares: dict[tuple[str, str], deque[float]] = defaultdict(lambda: deque(maxlen=IGNORED_FOR))
 
-    def remember(self) -> None:
-        """Take up what the history tells of the updates of earlier attempts."""
-        for run, name in self._history.names():
-            if name.startswith(SHARE):
-                recent = self._history.curve(run, name)[-IGNORED_FOR:]
-                self._shares[run, name.removeprefix(SHARE)].extend(share for _, share in recent)
+    def state(self) -> list[list[Any]]:
+        """What it goes by in warning of a term, ready for JSON."""
+        return [[run, kind, list(recent)] for (run, kind), recent in self._shares.items()]
+
+    def restore(self, state: list[list[Any]]) -> None:
+        """Stand again where `state` was taken."""
+        for run, kind, recent in state:
+            self._shares[run, kind].extend(recent)
 
     def note(self, course: Course, lesson: Lesson, step: Step) -> None:
         """Take in one update, and look where many wait or some have waited for long.
@@ -95,7 +98,7 @@ class Journal:
         if step.validation is not None:
             validation[f"validation.{entry.lesson.science.main_figure}"] = step.validation
         self._history.add(course.run, step.number, values | shares | validation, entry.time)
-        self._weigh(course.run, step.shares)
+        self._weigh(entry)
 
         shown = dict(shares)
         if step.number % every_nth(course.steps) == 0:
@@ -106,10 +109,12 @@ class Journal:
         if shown:
             self._sink.send(Measured(run=course.run, step=step.number, time=entry.time, values=shown))
 
-    def _weigh(self, run: str, shares: Mapping[str, float]) -> None:
+    def _weigh(self, entry: Entry) -> None:
         """Warn of a term that has given next to nothing of the gradient for a while."""
-        for kind, share in shares.items():
-            recent = self._shares[run, kind]
+        for kind, share in entry.step.shares.items():
+            if not _is_in_force(entry, kind):
+                continue
+            recent = self._shares[entry.course.run, kind]
             recent.append(share)
             if len(recent) == IGNORED_FOR and max(recent) < IGNORED_BELOW:
                 self._warn(
@@ -127,6 +132,12 @@ def diverged(run: str, what: str, step: int) -> Rejected:
         f"{what} of the run '{run}' was no finite number after update {step}",
         "lower the learning rate, or set training.max_grad_norm",
     )
+
+
+def _is_in_force(entry: Entry, kind: str) -> bool:
+    """Whether a term is meant to count now: one that a job warms up, or lets fade, is to be small then."""
+    (weight,) = (term.weight for term in entry.lesson.terms if term.kind == kind)
+    return isinstance(weight, WeightOfShare) or entry.step.weights[kind] >= largest(weight) / 2
 
 
 def _values(entry: Entry, losses: list[float]) -> dict[str, float]:

@@ -94,16 +94,19 @@ Temperature = Annotated[
 ]
 
 
-def is_ever_positive(weight: "float | WeightRamp | WeightWarmup | WeightOfShare") -> bool:
-    """Whether a term of this weight teaches anything at any time."""
+def largest(weight: "float | WeightRamp | WeightWarmup") -> float:
+    """The most that a weight comes to at any time."""
     match weight:
         case WeightRamp(start=start, end=end):
-            return max(start, end) > 0
+            return max(start, end)
         case WeightWarmup(value=value):
-            return value > 0
-        case WeightOfShare():
-            return True
-    return weight > 0
+            return value
+    return weight
+
+
+def is_ever_positive(weight: "float | WeightRamp | WeightWarmup | WeightOfShare") -> bool:
+    """Whether a term of this weight teaches anything at any time."""
+    return isinstance(weight, WeightOfShare) or largest(weight) > 0
 
 
 def value_at(

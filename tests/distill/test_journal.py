@@ -1,5 +1,6 @@
 """What is told of a training, and what is kept of it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 
 from distill.config.events import Measured
 from distill.config.losses import HardTarget, SoftTarget
-from distill.config.schedules import WeightOfShare, WeightRamp
+from distill.config.schedules import Weight, WeightOfShare, WeightRamp, WeightWarmup
 from distill.config.training import Training
 from distill.history import History
 from distill.journal import IGNORED_FOR, Journal
@@ -43,8 +44,11 @@ def training(**changes: Any) -> Training:
     return Training(**{"steps": 12, "batch_size": 30} | changes)
 
 
-def a_step(number: int, *, total: float = 1.0, shares: dict[str, float] | None = None) -> Step:
-    return Step(number, number, torch.tensor([total, total, 0.0]), 0.1, {}, shares or {}, None)
+def a_step(
+    number: int, *, total: float = 1.0, shares: dict[str, float] | None = None, weight: float = 0.5
+) -> Step:
+    weights = {"soft_target": 0.5, "hard_target": weight}
+    return Step(number, number, torch.tensor([total, total, 0.0]), 0.1, weights, shares or {}, None)
 
 
 def test_every_figure_of_every_update_is_kept_with_a_name_that_says_what_it_is() -> None:
@@ -123,6 +127,28 @@ def test_a_term_below_one_percent_for_a_while_is_warned_of_and_one_that_comes_ba
     assert not again.warned
 
 
+@pytest.mark.parametrize(
+    ("moving", "weight", "warned"),
+    [
+        (WeightRamp(kind="cosine", start=1.0, end=0.0), 0.02, False),
+        (WeightWarmup(kind="warmup", value=1.0, steps=100), 0.1, False),
+        (WeightWarmup(kind="warmup", value=1.0, steps=100), 1.0, True),
+    ],
+)
+def test_a_term_is_not_warned_of_while_its_weight_is_meant_to_be_small(
+    moving: Weight, weight: float, warned: bool
+) -> None:
+    heard = Heard()
+    taken = lesson(training(), terms=terms(SoftTarget(weight=0.5), HardTarget(weight=moving)))
+
+    for number in range(1, 2 * IGNORED_FOR):
+        step = a_step(number, shares={"soft_target": 0.995, "hard_target": 0.005}, weight=weight)
+        heard.journal.note(course(taken), taken, step)
+    heard.journal.look()
+
+    assert bool(heard.warned) is warned
+
+
 def test_shares_of_earlier_attempts_count() -> None:
     first, taken = Heard(), lesson(training())
     run = course(taken)
@@ -130,8 +156,7 @@ def test_shares_of_earlier_attempts_count() -> None:
         first.journal.note(run, taken, a_step(number, shares={"hard_target": 0.001}))
     first.journal.look()
     second = Heard()
-    second.history.restore(first.history.state())
-    second.journal.remember()
+    second.journal.restore(json.loads(json.dumps(first.journal.state())))
 
     second.journal.note(run, taken, a_step(IGNORED_FOR, shares={"hard_target": 0.001}))
     second.journal.look()
