@@ -1,4 +1,7 @@
-"""What a route may ask for by its type."""
+"""What a route may ask for by its type.
+
+These are coroutines though they never wait: FastAPI gives a thread to every plain function.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -46,7 +49,7 @@ class House:
         return folder
 
 
-def _house(request: Request) -> House:
+async def _house(request: Request) -> House:
     return cast(House, request.app.state.house)
 
 
@@ -87,7 +90,7 @@ def _no_such_item(after: str) -> Problem:
     return of_mistakes((Mistake(detail, "unknown_item", parameter="after"),), "unknown_item")
 
 
-def _paging(
+async def _paging(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     after: Annotated[
         str | None, Query(max_length=200, description="The id of the last item that you have.")
@@ -99,7 +102,7 @@ def _paging(
 PagingDep = Annotated[Paging, Depends(_paging)]
 
 
-def known_parameters_only(request: Request) -> None:
+async def known_parameters_only(request: Request) -> None:
     """A misspelled parameter is refused, because to ignore it would answer another question.
 
     Raises:

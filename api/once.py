@@ -5,8 +5,8 @@ created (`keep`), or, where the request was at fault, with the problem that it g
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -68,6 +68,10 @@ class Once:
         self._replay: Replay | None = None
         self._fingerprint: str | None = None
 
+    @property
+    def keyless(self) -> bool:
+        return self._key is None
+
     def begin(self, body_sha256: str | None) -> None:
         """Claim the key. A streamed body has no hash yet: `body_is` tells it later.
 
@@ -101,7 +105,8 @@ class Once:
         self, session: Session, status: int, answer: BaseModel, headers: Mapping[str, str] | None = None
     ) -> None:
         """Store the answer in the transaction of what it shows."""
-        self._finish(session, status, answer.model_dump(mode="json", by_alias=True), headers or {})
+        if self._started is not None:
+            self._finish(session, status, answer.model_dump(mode="json", by_alias=True), headers or {})
 
     def renew(self) -> None:
         if self._started is not None:
@@ -134,8 +139,7 @@ class Once:
     def _finish(
         self, session: Session, status: int, body: dict[str, Any], headers: Mapping[str, str]
     ) -> None:
-        if self._started is None:
-            return
+        assert self._started is not None
         assert self._fingerprint is not None
         idempotency.finish(
             session,
@@ -150,7 +154,7 @@ class Once:
         return sha256(f"{self._query}\n{body_sha256}".encode()).hexdigest()
 
 
-def _once(request: Request, house: HouseDep, caller: CallerDep, key: IdempotencyKey = None) -> Once:
+async def _once(request: Request, house: HouseDep, caller: CallerDep, key: IdempotencyKey = None) -> Once:
     scope = Key(caller.project_id, key, request.method, request.url.path) if key is not None else None
     return Once(house.sessions, scope, request.url.query)
 
@@ -158,20 +162,26 @@ def _once(request: Request, house: HouseDep, caller: CallerDep, key: Idempotency
 BareOnce = Annotated[Once, Depends(_once)]
 
 
-def _once_for_json(once: BareOnce, body: JsonBodyDep) -> Iterator[Once]:
-    yield from _guarded(once, body.sha256)
-
-
-def _once_for_no_body(once: BareOnce) -> Iterator[Once]:
-    yield from _guarded(once, "")
-
-
-def _guarded(once: Once, body_sha256: str) -> Iterator[Once]:
-    once.begin(body_sha256)
-    try:
+async def _once_for_json(once: BareOnce, body: JsonBodyDep) -> AsyncIterator[Once]:
+    async with _guarded(once, body.sha256):
         yield once
+
+
+async def _once_for_no_body(once: BareOnce) -> AsyncIterator[Once]:
+    async with _guarded(once, ""):
+        yield once
+
+
+@asynccontextmanager
+async def _guarded(once: Once, body_sha256: str) -> AsyncIterator[None]:
+    if once.keyless:  # a thread that does nothing costs as much as one that does
+        yield
+        return
+    await run_in_threadpool(once.begin, body_sha256)
+    try:
+        yield
     except BaseException as error:
-        once.failed(error)
+        await run_in_threadpool(once.failed, error)
         raise
 
 

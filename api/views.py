@@ -23,14 +23,18 @@ def show_job(session: Session, job: Job) -> JobRead:
 
 
 def show_jobs(session: Session, jobs: Sequence[Job]) -> list[JobRead]:
-    """The jobs whole; only those that wait cost queries of their own."""
-    ids = [job.id for job in jobs]
+    """The jobs whole, with as many questions for all of them as for one."""
+    begun = [job.id for job in jobs if job.attempt]
     attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
-    for attempt in session.scalars(select(Attempt).where(Attempt.job_id.in_(ids)).order_by(Attempt.number)):
-        attempts[attempt.job_id].append(attempt)
     artifacts: defaultdict[str, list[Artifact]] = defaultdict(list)
-    for artifact in session.scalars(select(Artifact).where(Artifact.job_id.in_(ids)).order_by(Artifact.id)):
-        artifacts[artifact.job_id].append(artifact)
+    if begun:  # a job that is submitted just now has none of either
+        of_these = select(Attempt).where(Attempt.job_id.in_(begun))
+        for attempt in session.scalars(of_these.order_by(Attempt.number)):
+            attempts[attempt.job_id].append(attempt)
+        left = select(Artifact).where(Artifact.job_id.in_(begun))
+        for artifact in session.scalars(left.order_by(Artifact.id)):
+            artifacts[artifact.job_id].append(artifact)
+    places = queries.queue_places(session, jobs)
     return [
         JobRead.model_validate(
             {
@@ -38,7 +42,7 @@ def show_jobs(session: Session, jobs: Sequence[Job]) -> list[JobRead]:
                 "metadata": job.user_metadata,
                 "attempts": [AttemptRead.model_validate(attempt) for attempt in attempts[job.id]],
                 "artifacts": [ArtifactRead.model_validate(artifact) for artifact in artifacts[job.id]],
-                "queue": queries.queue_position(session, job),
+                "queue": places.get(job.id),
                 "links": _links(job.id),
             }
         )

@@ -1,6 +1,6 @@
 """What a job refers to: the models that teach or that its student starts from, and its dataset."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, literal, not_, or_, select
@@ -97,17 +97,19 @@ def some_rejected() -> ColumnElement[bool]:
     )
 
 
-def being_inspected(job: Job) -> CompoundSelect[str, int, str]:
-    """`part`, `position` and `id` of what this job waits for, if for anything."""
+def being_inspected(job_ids: Iterable[str]) -> CompoundSelect[str, str, int, str]:
+    """`job_id`, `part`, `position` and `id` of what these jobs wait for, if for anything."""
     models = (
-        select(JobModel.role.label("part"), JobModel.position, Model.id)
+        select(JobModel.job_id, JobModel.role.label("part"), JobModel.position, Model.id)
         .join(Model, Model.id == JobModel.model_id)
-        .where(JobModel.job_id == job.id, Model.status == InputStatus.INSPECTING)
+        .where(JobModel.job_id.in_(job_ids), Model.status == InputStatus.INSPECTING)
     )
-    dataset = select(literal("dataset"), literal(0), Dataset.id).where(
-        Dataset.id == job.dataset_id, Dataset.status == InputStatus.INSPECTING
+    datasets = (
+        select(Job.id, literal("dataset"), literal(0), Dataset.id)
+        .join(Dataset, Dataset.id == Job.dataset_id)
+        .where(Job.id.in_(job_ids), Dataset.status == InputStatus.INSPECTING)
     )
-    return models.union_all(dataset)
+    return models.union_all(datasets)
 
 
 def _some_model(holds: ColumnElement[bool]) -> ColumnElement[bool]:

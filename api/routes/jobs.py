@@ -45,7 +45,7 @@ _METADATA_FILTER = {
 _UNFINISHED = frozenset(states.JobStatus) - states.TERMINAL
 
 
-def job_document(body: JsonBodyDep) -> JobDocument:
+async def job_document(body: JsonBodyDep) -> JobDocument:
     """The body as a job document, or everything that is wrong with it."""
     try:
         return parse_job(body.document)

@@ -2,39 +2,31 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from api.dependencies import CallerDep, HouseDep, PagingDep
+from api.openapi import problems
 from api.routes.guarded import guarded_router
 from api.schemas.operations import QueuedJob, WorkerRead
 from api.schemas.shared import Page
 from ledger import queries
-from ledger.states import JobStatus
 from ledger.tables import Job
 from ledger.workers import list_workers
 
 router = guarded_router("/v1", "operations")
 
 
-@router.get("/queue")
+@router.get("/queue", responses=problems(404))
 def show_queue(house: HouseDep, caller: CallerDep, paging: PagingDep) -> Page[QueuedJob]:
     """Every job of the project that waits, the next one first, and what each waits for."""
     with house.sessions.reading() as session:
-        # Ids alone: ten thousand documents would be read for the sake of twenty.
-        waiting = session.scalars(
-            select(Job.id)
-            .where(Job.project_id == caller.project_id, Job.status == JobStatus.QUEUED)
-            .order_by(Job.lane, Job.priority.desc(), Job.id)
-        ).all()
-        page = paging.of(waiting, str)
-        jobs = [session.get_one(Job, id) for id in page.data]
-        return Page(data=[_queued(session, job) for job in jobs], has_more=page.has_more)
+        page = queries.list_queue(
+            session, caller.project_id, limit=paging.limit, after=paging.after_id("job_")
+        )
+        places = queries.queue_places(session, page.items)
+        waiting = [_queued(job, places[job.id]) for job in page.items if job.id in places]
+        return Page(data=waiting, has_more=page.has_more)
 
 
-def _queued(session: Session, job: Job) -> QueuedJob:
-    place = queries.queue_position(session, job)
-    assert place is not None, "only queued jobs are asked for"
+def _queued(job: Job, place: queries.Place) -> QueuedJob:
     return QueuedJob(
         id=job.id,
         name=job.name,

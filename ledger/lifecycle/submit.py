@@ -1,5 +1,6 @@
 """A document becomes a job."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,11 @@ from sqlalchemy.orm import Session
 from distill.config.job import JobDocument
 from ledger.errors import DatabaseBusy, NotAllowedNow
 from ledger.identifiers import new_id
-from ledger.inputs import inputs_of, tie
-from ledger.lifecycle.history import locked_job, note
+from ledger.inputs import Inputs, inputs_of, tie
+from ledger.lifecycle.history import locked_job
 from ledger.resolve import lane_of, resolve, resolved_spec
 from ledger.states import ACTIONS, TERMINAL, JobStatus
-from ledger.tables import Job
+from ledger.tables import Event, Job
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ def submit(session: Session, *, project_id: str, document: JobDocument, raw: dic
         id=new_id("job_"),
         project_id=project_id,
         name=document.name,
-        status=JobStatus.QUEUED,
+        status=JobStatus.QUEUED.value,
+        last_event=1,
         lane=lane_of(document),
         gpus=document.resources.gpus,
         priority=document.priority,
@@ -49,15 +51,17 @@ def submit(session: Session, *, project_id: str, document: JobDocument, raw: dic
         user_metadata=dict(document.metadata),
     )
     try:
-        with session.begin_nested():
+        with session.begin_nested() if document.dedupe_key is not None else nullcontext():
             session.add(job)
-    except IntegrityError as error:  # another request with this key was faster
+            session.flush()
+    except IntegrityError as error:
+        if document.dedupe_key is None:
+            raise
         existing = _with_dedupe_key(session, project_id, document.dedupe_key)
         if existing is None:
             raise DatabaseBusy("another job with this dedupe_key came and went just now") from error
-        return Submission(existing, created=False)
-    tie(session, job, resolved.inputs)
-    note(session, job, "state", {"status": JobStatus.QUEUED.value})
+        return Submission(existing, created=False)  # another request with this key was faster
+    _begin(session, job, resolved.inputs)
     return Submission(job, created=True)
 
 
@@ -76,7 +80,8 @@ def clone(session: Session, project_id: str, job_id: str) -> Job:
         id=new_id("job_"),
         project_id=project_id,
         name=original.name,
-        status=JobStatus.QUEUED,
+        status=JobStatus.QUEUED.value,
+        last_event=1,
         lane=original.lane,
         gpus=original.gpus,
         priority=original.priority,
@@ -87,9 +92,23 @@ def clone(session: Session, project_id: str, job_id: str) -> Job:
     )
     session.add(job)
     session.flush()
-    tie(session, job, inputs_of(session, original))
-    note(session, job, "state", {"status": JobStatus.QUEUED.value, "cloned_from": original.id})
+    _begin(session, job, inputs_of(session, original), cloned_from=original.id)
     return job
+
+
+def _begin(session: Session, job: Job, inputs: Inputs, **why: str) -> None:
+    """What a new job has beside its row: its ties, and the first event, whose number nobody else takes."""
+    session.add(
+        Event(
+            job_id=job.id,
+            project_id=job.project_id,
+            number=job.last_event,
+            type="state",
+            attempt=job.attempt,
+            data={"status": job.status, **why},
+        )
+    )
+    tie(session, job, inputs)
 
 
 def _with_dedupe_key(session: Session, project_id: str, dedupe_key: str | None) -> Job | None:

@@ -19,7 +19,7 @@ from ledger.queries.objects import (
     list_models,
 )
 from ledger.queries.traces import artifacts, attempts, checkpoints, events_after, log_text, metrics
-from ledger.queries.waiting import Place, free_slots, queue_position, waiting
+from ledger.queries.waiting import Place, free_slots, list_queue, queue_places, queue_position, waiting
 
 __all__ = [
     "Head",
@@ -44,8 +44,10 @@ __all__ = [
     "list_files",
     "list_jobs",
     "list_models",
+    "list_queue",
     "log_text",
     "metrics",
+    "queue_places",
     "queue_position",
     "waiting",
 ]
