@@ -41,26 +41,32 @@ class Promotion(Section):
 
 
 def add_promotion(session: Session, *, project_id: str, checkpoint_id: str) -> Chore:
-    """The chore that makes an artifact of this checkpoint; asked again, the one that did or does.
+    """The chore that makes an artifact of this checkpoint; asked again, the one that did or does, though
+    the checkpoint may have made way for newer ones since.
 
     Raises:
-        NotFound: the project has no such checkpoint, or it has made way for newer ones.
+        NotFound: the project has no such checkpoint, or it made way before anybody asked.
     """
     checkpoint = session.scalars(
         select(Checkpoint)
         .where(Checkpoint.project_id == project_id, Checkpoint.id == checkpoint_id)
         .with_for_update()
     ).one_or_none()
-    if checkpoint is None:
-        raise NotFound("checkpoint", checkpoint_id)
     asked = session.scalars(
         select(Chore)
-        .where(Chore.kind == KIND, Chore.subject_id == checkpoint.id, Chore.status != ChoreStatus.FAILED)
+        .where(
+            Chore.project_id == project_id,
+            Chore.kind == KIND,
+            Chore.subject_id == checkpoint_id,
+            Chore.status != ChoreStatus.FAILED,
+        )
         .order_by(Chore.id.desc())
         .limit(1)
     ).one_or_none()
     if asked is not None and (asked.status != ChoreStatus.DONE or promoted(session, asked) is not None):
         return asked
+    if checkpoint is None:
+        raise NotFound("checkpoint", checkpoint_id)
     return _add(session, checkpoint)
 
 

@@ -124,7 +124,9 @@ def test_the_bytes_stay_until_the_chore_is_over_though_newer_checkpoints_came(
     with sessions.reading() as session:
         assert checkpoint_id not in [one.id for one in queries.checkpoints(session, job.id)]
         assert session.get(Reference, (chore.id, sha256)) is not None
+    assert ask(sessions, job, checkpoint_id).id == chore.id
     assert promote(sessions).status == "done"
+    assert ask(sessions, job, checkpoint_id).id == chore.id
 
 
 def test_a_job_that_was_deleted_meanwhile_gets_no_artifact(
