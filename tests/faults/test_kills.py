@@ -169,8 +169,7 @@ def test_postgresql_ends_the_transaction_of_a_frozen_process_and_frees_its_rows(
     sessions.dispose()
 
 
-@pytest.mark.parametrize("rows", [1, 3])
-def test_not_even_many_rows_at_once_keep_postgresql_from_it(postgresql_url: str, rows: int) -> None:
+def test_not_even_many_rows_at_once_keep_postgresql_from_it(postgresql_url: str) -> None:
     sessions, others = connect(postgresql_url), connect(postgresql_url)
 
     def gone(backend: int) -> bool:
@@ -183,14 +182,15 @@ def test_not_even_many_rows_at_once_keep_postgresql_from_it(postgresql_url: str,
             session.execute(text("SET idle_in_transaction_session_timeout = 200"))
             session.execute(text("CREATE TEMPORARY TABLE figures (step int)"))
             backend = session.scalar(text("SELECT pg_backend_pid()"))
-            figures = [{"step": step} for step in range(rows)]
+            figures = [{"step": step} for step in range(3)]
             session.execute(text("INSERT INTO figures VALUES (:step)"), figures)
             deadline = time.monotonic() + 10
             while not gone(backend):
                 assert time.monotonic() < deadline, "it may hold its locks for ever"
                 time.sleep(0.05)
 
-    with pytest.raises(DatabaseBusy):
-        freeze()
+    for _ in range(5):  # it depends on how the pieces of the conversation fall
+        with pytest.raises(DatabaseBusy):
+            freeze()
     sessions.dispose()
     others.dispose()
