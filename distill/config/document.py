@@ -74,12 +74,19 @@ def in_plain_words(entry: ErrorDetails) -> str:
         case "union_tag_not_found":
             return f"must have a field {entry['ctx']['discriminator']}"
         case "union_tag_invalid":
-            return "there is no '{tag}'; there are: {expected_tags}".format_map(entry["ctx"])
+            return _no_such_kind(entry["ctx"]["tag"], entry["ctx"]["expected_tags"])
     message = entry["msg"]
     said = _SUBJECT.sub("must ", message).replace(" after validation", "")
     if message.startswith("Input should"):
         said = re.split(", (?:unable|got) ", said)[0] + _given(entry)
     return said.replace("a valid integer", "a whole number").replace("a valid ", "a ")
+
+
+def _no_such_kind(name: str, listed: str) -> str:
+    known = listed.replace("'", "").split(", ")
+    nearest = get_close_matches(name, known, n=1, cutoff=0.7)
+    offer = f"did you mean '{nearest[0]}'?" if nearest else f"there are: {', '.join(known)}"
+    return f"there is no '{name[:80]}'; {offer}"
 
 
 def _given(entry: ErrorDetails) -> str:
@@ -105,9 +112,15 @@ def _architecture_problems(document: JobDocument) -> Iterator[Problem]:
 
 
 def _place(entry: ErrorDetails, raw: Any) -> tuple[str, ...]:
-    path = _path(entry["loc"], raw)
-    if entry["type"] == "union_tag_invalid":
-        return (*path, entry["ctx"]["discriminator"].strip("'"))
+    location = entry["loc"]
+    if entry["type"] == "missing":
+        return (*_path(location[:-1], raw), str(location[-1]))
+    path = _path(location, raw)
+    match entry:
+        case {"type": "union_tag_invalid", "ctx": {"discriminator": field}}:
+            return (*path, field.strip("'"))
+        case {"ctx": {"field": field}}:
+            return (*path, field)
     return path
 
 
@@ -115,13 +128,12 @@ def _path(location: tuple[int | str, ...], raw: Any) -> tuple[str, ...]:
     """The location without the names of union arms, which pydantic adds and the document lacks."""
     path: list[str] = []
     node = raw
-    for depth, step in enumerate(location):
-        last = depth == len(location) - 1
+    for step in location:
         if isinstance(node, list) and isinstance(step, int) and step < len(node):
             node = node[step]
         elif isinstance(node, dict) and step in node:
             node = node[str(step)]
-        elif not (last and isinstance(node, dict)):
+        else:
             continue
         path.append(str(step))
     return tuple(path)

@@ -159,16 +159,24 @@ class JobDocument(Section):
     def _no_two_courses(self) -> Self:
         if self.stages is not None and (self.losses is not None or self.training is not None):
             raise PydanticCustomError(
-                "two_courses", "losses and training belong into the stages where these are listed"
+                "two_courses",
+                "losses and training belong into the stages where these are listed",
+                {"field": "training" if self.losses is None else "losses"},
             )
         return self
 
     @model_validator(mode="after")
     def _one_or_several_teachers(self) -> Self:
         if (self.teacher is None) == (self.teachers is None):
-            raise PydanticCustomError("one_teacher", "give exactly one of teacher and teachers")
+            raise PydanticCustomError(
+                "one_teacher",
+                "give exactly one of teacher and teachers",
+                {"field": "teacher" if self.teachers is None else "teachers"},
+            )
         if self.teachers is None and self.combine != "mean":
-            raise PydanticCustomError("nothing_to_combine", "combine needs teachers, a list of two or more")
+            raise PydanticCustomError(
+                "nothing_to_combine", "combine needs teachers, a list of two or more", {"field": "combine"}
+            )
         return self
 
     @field_validator("exports", mode="before")

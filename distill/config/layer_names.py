@@ -33,10 +33,19 @@ def unknown_layers(
         for place, pair in enumerate(section.layers):
             name: str = getattr(pair, side)
             if name not in names:
-                nearest = get_close_matches(name, names, n=OFFERED, cutoff=0.3)
-                offer = f"; nearest are: {', '.join(nearest)}" if nearest else ""
                 yield Problem(
                     f"{at}/{number}/layers/{place}/{side}",
-                    f"the {side} has no layer '{name}' that gives numbers for each example{offer}",
+                    f"the {side} has no layer '{name}' that gives numbers for each example; "
+                    f"{_offer(name, names)}",
                     "no_such_layer",
                 )
+
+
+def _offer(name: str, names: Collection[str]) -> str:
+    """The nearest names; where none is near, the ends of the list: the first layers and the last."""
+    if nearest := get_close_matches(name, names, n=OFFERED, cutoff=0.3):
+        return f"nearest are: {', '.join(nearest)}"
+    whole = [known for known in names if not known.endswith(INPUT)]
+    if len(whole) > 2 * OFFERED:
+        whole = [*whole[:OFFERED], "...", *whole[-OFFERED:]]
+    return f"there are: {', '.join(whole)}"

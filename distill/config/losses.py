@@ -25,14 +25,20 @@ class LayerPair(Section):
     teacher: Annotated[str, Field(min_length=1, max_length=255)]
 
 
-def _named_or_auto(value: Any) -> str:
-    return "named" if isinstance(value, list | tuple) else "auto"
+def _named_or_auto(value: Any) -> str | None:
+    if isinstance(value, list):
+        return "named"
+    return "auto" if value == "auto" else None
 
 
 Layers = Annotated[
     Annotated[Literal["auto"], Tag("auto")]
     | Annotated[list[LayerPair], Field(min_length=1, max_length=64), Tag("named")],
-    Discriminator(_named_or_auto),
+    Discriminator(
+        _named_or_auto,
+        custom_error_type="layers_kind",
+        custom_error_message="layers are auto, or a list of pairs {student: a name, teacher: a name}",
+    ),
 ]
 """`auto`: matched by stage and depth; the resolved spec shows the pairs that were chosen."""
 

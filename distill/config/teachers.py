@@ -45,10 +45,10 @@ _KINDS_OF_TEACHER: dict[type[object], str] = {
 }
 
 
-def _kind_of_teacher(value: Any) -> str:
+def _kind_of_teacher(value: Any) -> str | None:
     if isinstance(value, dict):
         return next((kind for kind in _KINDS_OF_TEACHER.values() if kind in value), "train")
-    return _KINDS_OF_TEACHER.get(type(value), "reference")
+    return "reference" if isinstance(value, str) else _KINDS_OF_TEACHER.get(type(value))
 
 
 Teacher = Annotated[
@@ -56,7 +56,12 @@ Teacher = Annotated[
     | Annotated[TeacherToTrain, Tag("train")]
     | Annotated[Mutual, Tag("mutual")]
     | Annotated[SelfTaught, Tag("self_distillation")],
-    Discriminator(_kind_of_teacher),
+    Discriminator(
+        _kind_of_teacher,
+        custom_error_type="teacher_kind",
+        custom_error_message="a teacher is the name or id of a model, or has train, mutual or "
+        "self_distillation; several models are listed under teachers",
+    ),
 ]
 
 
@@ -70,7 +75,7 @@ class OneOfTeachers(Section):
 class Assistant(NetworkToBuild):
     """A network of a size between: it learns from the teacher, the student from it (Mirzadeh et al., 2020).
 
-    Losses and training are those of the student's first stage unless given.
+    It goes through the student's stages unless it has losses or training of its own.
     """
 
     losses: Annotated[list[LossTerm], Field(min_length=1, max_length=32)] | None = None

@@ -156,7 +156,7 @@ def test_a_teacher_whose_outputs_nobody_named_is_refused(
     ("change", "says"),
     [
         ({"losses": [{"kind": "soft_target", "temperature": 0}]}, "must be greater than 0, not 0"),
-        ({"losses": [{"kind": "kl"}]}, "there is no 'kl'; there are: 'soft_target', 'hard_target', "),
+        ({"losses": [{"kind": "kl"}]}, "there is no 'kl'; there are: soft_target, hard_target, "),
         ({"losses": [{"weight": 1}]}, "must have a field 'kind'"),
         ({"losses": "kd"}, "must be a list, not 'kd'"),
         ({"training": 5}, "must be an object, not 5"),

@@ -38,6 +38,7 @@ def stages(*names: str, **training: Any) -> list[dict[str, Any]]:
         ({"teacher": SELF, "student": {"from_teacher": {"width": 0.5}}}, "/student/from_teacher", None),
         ({"teacher": SELF, "via": MLP}, "/via", "no_teacher"),
         ({"teacher": MUTUAL, "stages": stages("a", "b")}, "/stages", "one_stage"),
+        ({"stages": stages("a", "b"), "via": {**MLP, "training": {"steps": 3}}}, "/via", "half_a_course"),
         ({"stages": stages("a", "b", "a")}, "/stages/2/name", "repeated_stage"),
         (
             {"task": "regression", "teacher": None, "teachers": TEACHERS, "combine": "most_confident"},
@@ -91,6 +92,36 @@ def test_a_contradiction_is_found_at_its_place(
         parse_job(document(**change))
     assert [problem.pointer for problem in invalid.value.problems] == [pointer]
     assert code in (None, invalid.value.problems[0].code)
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "detail"),
+    [
+        ({"losses": [{"kind": "soft_targett"}]}, "/losses/0/kind", "did you mean 'soft_target'"),
+        ({"losses": [{"kind": "zzz"}]}, "/losses/0/kind", "there are: soft_target, hard_target"),
+        ({"losses": [{"kind": "hint", "layers": "all"}]}, "/losses/0/layers", "a list of pairs"),
+        ({"losses": [{"kind": "hint", "layers": [{"teacher": "a"}]}]}, "/losses/0/layers/0/student", ""),
+        (
+            {"losses": [{"kind": "kd", "weight": {"kind": "warmup", "value": 1}}]},
+            "/losses/0/weight",
+            "exactly one of epochs and steps",
+        ),
+        ({"teacher": ["t", "u"]}, "/teacher", "several models are listed under teachers"),
+        ({"teacher": None}, "/teacher", "exactly one"),
+        ({"teachers": TEACHERS}, "/teachers", "exactly one"),
+        ({"combine": "weighted"}, "/combine", "needs teachers"),
+        ({"stages": stages("a"), "losses": [{"kind": "kd"}]}, "/losses", "belong into the stages"),
+        ({"stages": stages("a"), "training": {}}, "/training", "belong into the stages"),
+    ],
+)
+def test_a_mistake_is_told_where_it_was_made_and_what_to_write_instead(
+    change: dict[str, Any], pointer: str, detail: str
+) -> None:
+    with pytest.raises(DocumentInvalid) as invalid:
+        parse_job(document(**change))
+    (problem,) = invalid.value.problems
+    assert problem.pointer == pointer
+    assert detail in problem.detail
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,14 @@ def test_every_unknown_layer_of_one_side_is_a_problem_with_its_pointer_and_the_n
     assert "nearest are: blocks.0" in problem.detail
 
 
-def test_a_name_like_no_other_is_a_problem_without_an_offer() -> None:
+def test_a_name_like_no_other_is_answered_with_the_layers_that_there_are() -> None:
     losses = [Hint(layers=[LayerPair(student="zzzz", teacher="blocks.0")])]
     (problem,) = unknown_layers(losses, names_of(LISTED), side="student", at="/losses")
-    assert "nearest" not in problem.detail
+    assert problem.detail.endswith("there are: blocks.0, classifier, outputs")
+
+
+def test_of_many_layers_the_first_and_the_last_are_named() -> None:
+    deep = [Layer(name=f"blocks.{number}", shape=[4], kind="Block") for number in range(50)]
+    losses = [Hint(layers=[LayerPair(student="zzzz", teacher="outputs")])]
+    (problem,) = unknown_layers(losses, names_of(deep), side="student", at="/losses")
+    assert problem.detail.endswith("blocks.0, blocks.1, blocks.2, ..., blocks.48, blocks.49, outputs")
