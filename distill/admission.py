@@ -135,11 +135,11 @@ class _Scales:
         return self._weighed(self.cast.student, "student", "/student", self._of_student)
 
     def assistant(self) -> _Weighed | None:
-        via = self.document.via
-        if via is None:
+        if self.document.via is None:
             return None
         assert self.cast.assistant is not None
-        return self._weighed(self.cast.assistant, "assistant", "/via", [via.training or self._of_student[0]])
+        trainings = [stage.training for stage in self.document.course_of_assistant]
+        return self._weighed(self.cast.assistant, "assistant", "/via", trainings)
 
     def teachers(self) -> list[_Weighed]:
         asked = self.document.teacher

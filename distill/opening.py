@@ -239,8 +239,8 @@ def _try_networks(opened: Opened, warn: Warn) -> None:
         try_teacher(opened.uploaded_teacher, opened.validation, opened.science, opened.teachers, warn)
     fresh = [(opened.student_network, "student", first)]
     if opened.assistant_network is not None:
-        assert document.via is not None
-        fresh.append((opened.assistant_network, "assistant", document.via.training or first))
+        first_of_assistant = document.course_of_assistant[0].training
+        fresh.append((opened.assistant_network, "assistant", first_of_assistant))
     if isinstance(document.teacher, TeacherToTrain):
         fresh.append((opened.teacher_network, "teacher", document.teacher.train.training))
     if isinstance(document.teacher, Mutual):

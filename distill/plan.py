@@ -74,8 +74,9 @@ def _estimate(request: PlanJob) -> dict[str, Any]:
     if isinstance(document.teacher, SelfTaught):
         estimate["teacher_updates"] = student * document.teacher.self_distillation.generations
     if document.via is not None:
-        training = document.via.training or document.course[0].training
-        estimate["assistant_updates"] = steps_of(training, train.examples)
+        estimate["assistant_updates"] = sum(
+            steps_of(stage.training, train.examples) for stage in document.course_of_assistant
+        )
     return {**estimate, "total_updates": sum(estimate.values())}
 
 

@@ -12,8 +12,6 @@ from distill.layers.matching import resolved
 from distill.layers.terms import layer_term
 from distill.losses.terms import Term, terms_of
 
-ASSISTANT_STAGE = "assistant"
-
 
 @dataclass(frozen=True)
 class Tuition:
@@ -59,13 +57,9 @@ def tuitions(
     found = {"student": taught(student, assistant or teacher, course, places)}
     if document.via is not None:
         assert assistant is not None
-        stage = Stage(
-            name=ASSISTANT_STAGE,
-            losses=document.via.losses or course[0].losses,
-            training=document.via.training or course[0].training,
-        )
-        place = "/via/losses" if document.via.losses is not None else places[0]
-        found["assistant"] = taught(assistant, teacher, [stage], [place])
+        own = document.course_of_assistant
+        where = ["/via/losses"] if document.via.losses is not None else places
+        found["assistant"] = taught(assistant, teacher, own, where)
     if isinstance(document.teacher, Mutual):
         mirrored = [stage.model_copy(update={"losses": _mirrored(stage.losses)}) for stage in course]
         found["peer"] = taught(teacher, student, mirrored, places)

@@ -58,6 +58,16 @@ def _of_teachers(document: JobDocument) -> Iterator[Problem]:
         )
     if document.via is not None and isinstance(document.teacher, Mutual | SelfTaught):
         yield Problem("/via", "an assistant stands between teacher and student; here is none", "no_teacher")
+    if document.via is not None and document.stages is not None:
+        given = {"losses": document.via.losses, "training": document.via.training}
+        lacking = [name for name, value in given.items() if value is None]
+        if len(lacking) == 1:
+            yield Problem(
+                "/via",
+                f"where stages are listed, an assistant with a course of its own needs {lacking[0]} too; "
+                "or leave out both: it then goes through the student's stages",
+                "half_a_course",
+            )
     if isinstance(document.teacher, Mutual) and document.stages is not None:
         yield Problem("/stages", "two students that teach each other have one stage", "one_stage")
 

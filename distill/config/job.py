@@ -91,6 +91,10 @@ ONLY_STAGE = "training"
 """The name of the one stage of a job that lists no stages."""
 
 
+STAGE_OF_ASSISTANT = "assistant"
+"""The name of the one stage of an assistant that has losses or training of its own."""
+
+
 class JobDocument(Section):
     """Everything that a distillation job is, as its user wrote it."""
 
@@ -130,6 +134,19 @@ class JobDocument(Section):
     def has_control(self) -> bool:
         """Whether there is a control by labels: embeddings have none that are not the teacher's word."""
         return self.evaluation.control and TASKS[self.task].target != "embedding"
+
+    @property
+    def course_of_assistant(self) -> list[Stage]:
+        """The stages of the network between teacher and student: the student's, or the one of its own."""
+        if self.via is None or (self.via.losses is None and self.via.training is None):
+            return self.course
+        first = self.course[0]
+        own = Stage(
+            name=STAGE_OF_ASSISTANT,
+            losses=self.via.losses or first.losses,
+            training=self.via.training or first.training,
+        )
+        return [own]
 
     @property
     def seed(self) -> int:

@@ -301,7 +301,7 @@ def test_what_is_too_large_on_the_cpu_is_refused_before_it_is_there() -> None:
 def test_layers_are_named_in_every_stage_of_every_learner(device: Device) -> None:
     hints = {"name": "hints", "losses": [{"kind": "hint"}]}
     logits = {"name": "logits", "losses": [{"kind": "soft_target"}]}
-    via = {"architecture": "cnn", "config": {"depth": 5, "width": 6}, "losses": [{"kind": "hint"}]}
+    via = {"architecture": "cnn", "config": {"depth": 5, "width": 6}}
     document = job(SMALL, teacher=TRAINED, stages=[hints, logits], via=via)
 
     admission = admit(document, [], dataset(), device=device)
@@ -309,8 +309,8 @@ def test_layers_are_named_in_every_stage_of_every_learner(device: Device) -> Non
     first, second = admission.course
     assert (first.name, second.name) == ("hints", "logits")
     assert first.losses[0].layers[0].student == "blocks.0"
-    (stage,) = admission.tuitions["assistant"].course
-    assert stage.losses[0].layers[0].student.startswith("blocks.")
+    of_assistant, _ = admission.tuitions["assistant"].course
+    assert of_assistant.losses[0].layers[0].student.startswith("blocks.")
 
 
 def test_of_two_students_that_teach_each_other_each_compares_its_own_layers() -> None:

@@ -117,6 +117,19 @@ def test_an_assistant_of_a_size_between_passes_on_what_it_learned(tmp_path: Path
     assert len(figures_of(heard, "assistant", "train.loss.soft_target")) == 5
 
 
+def test_an_assistant_goes_through_the_stages_of_its_student(tmp_path: Path, digits: Inspected) -> None:
+    stages = [
+        {"name": "hints", "losses": [{"kind": "hint"}], "training": {"steps": 3, "batch_size": 32}},
+        {"name": "logits", "losses": [{"kind": "soft_target"}], "training": {"steps": 4, "batch_size": 32}},
+    ]
+    via = {"architecture": "mlp", "config": {"depth": 3, "width": 48}}
+    result, heard = finished(tmp_path, digits, via=via, stages=stages, losses=None, training=None)
+
+    assert result["updates"]["assistant"] == result["updates"]["student"] == 7
+    assert len(figures_of(heard, "assistant", "train.loss.hint")) == 3
+    assert len(figures_of(heard, "assistant", "train.loss.soft_target")) == 4
+
+
 @pytest.mark.parametrize("combine", ["mean", "weighted", "most_confident"])
 def test_several_teachers_teach_as_one(tmp_path: Path, digits: Inspected, combine: str) -> None:
     both = [
