@@ -1,9 +1,21 @@
 """What a job refers to: the models that teach or that its student starts from, and its dataset."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, literal, not_, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    exists,
+    literal,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from distill.config.job import JobDocument
@@ -97,7 +109,7 @@ def some_rejected() -> ColumnElement[bool]:
     )
 
 
-def being_inspected(job_ids: Iterable[str]) -> CompoundSelect[str, str, int, str]:
+def being_inspected(job_ids: BindParameter[Any]) -> CompoundSelect[str, str, int, str]:
     """`job_id`, `part`, `position` and `id` of what these jobs wait for, if for anything."""
     models = (
         select(JobModel.job_id, JobModel.role.label("part"), JobModel.position, Model.id)

@@ -19,6 +19,7 @@ def main() -> None:
             render_as_batch=True,
             compare_type=True,
             transactional_ddl=True,
+            include_object=lambda item, *_: item.info.get("only_on") in (None, connection.dialect.name),
         )
         with context.begin_transaction():
             context.run_migrations()

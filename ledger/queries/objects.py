@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, false, select
+from sqlalchemy import ColumnElement, Select, false, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from ledger.errors import NotFound
@@ -76,11 +77,16 @@ def list_jobs(
     metadata: Mapping[str, str] | None = None,
 ) -> Page[Job]:
     """Jobs, newest first; each entry of `metadata` must be equal."""
-    wanted = [
-        Job.user_metadata[key].as_string() == value if _can_be_stored(key + value) else false()
-        for key, value in (metadata or {}).items()
-    ]
+    wanted = _with_metadata(session, metadata) if metadata else []
     return _list(session, Job, project_id, limit, after, [*wanted, *_equal(Job, status=status, name=name)])
+
+
+def _with_metadata(session: Session, wanted: Mapping[str, str]) -> list[ColumnElement[bool]]:
+    if not all(_can_be_stored(key + value) for key, value in wanted.items()):
+        return [false()]
+    if session.get_bind().dialect.name == "postgresql":  # its index answers this question alone
+        return [type_coerce(Job.user_metadata, JSONB).contains(dict(wanted))]
+    return [Job.user_metadata[key].as_string() == value for key, value in wanted.items()]
 
 
 def list_models(

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from ledger.database import clock
@@ -95,45 +96,77 @@ _TURN = (Job.priority.desc(), Job.id)
 
 
 def _places(session: Session, queue: Sequence[Job], served: set[str]) -> dict[str, Place]:
-    """Of some jobs of one queue: those before the first of them are counted once."""
+    """Of some jobs of one queue."""
+    of_id = {job.id: job for job in queue}
     in_turn = sorted(queue, key=lambda job: (-job.priority, job.id))
     first, last = in_turn[0], in_turn[-1]
-    of_queue = and_(
-        Job.project_id == first.project_id, Job.lane == first.lane, Job.status == JobStatus.QUEUED
-    )
-    ahead = select(func.count(Job.id)).where(of_queue, Job.priority >= first.priority, _before(first))
-    position = ahead.scalar_subquery() + func.row_number().over(order_by=_TURN)
-    among = select(Job.id, position.label("position")).where(of_queue, _from_to(first, last)).subquery()
-    ids = [job.id for job in queue]
-    inspecting = being_inspected(ids).subquery()
-    # One question for all of it: this stands in the path of every submission.
+    question = _AMONG_EQUALS if first.priority == last.priority else _AMONG_ALL
     found = session.execute(
-        select(among, clock().label("moment"), inspecting.c.part, inspecting.c.id.label("input"))
-        .outerjoin_from(among, inspecting, among.c.id == inspecting.c.job_id)
-        .where(among.c.id.in_(ids))
-        .order_by(inspecting.c.part.desc(), inspecting.c.position)
+        question,
+        {
+            "project_id": first.project_id,
+            "lane": first.lane,
+            "ids": list(of_id),
+            "first_id": first.id,
+            "first_priority": first.priority,
+            "last_id": last.id,
+            "last_priority": last.priority,
+        },
     ).all()
     awaited: defaultdict[str, list[str]] = defaultdict(list)
     for row in found:
         if row.input is not None:
             awaited[row.id].append(f"its {row.part} {row.input}")
-    of_id = {job.id: job for job in queue}
     return {
         row.id: Place(row.position, _reason(of_id[row.id], awaited[row.id], row.moment, served))
         for row in found
     }
 
 
-def _before(job: Job) -> ColumnElement[bool]:
-    return or_(Job.priority > job.priority, and_(Job.priority == job.priority, Job.id < job.id))
+def _before(which: str) -> ColumnElement[bool]:
+    """Whether a job goes before the one that the question calls `which`."""
+    id: BindParameter[str] = bindparam(f"{which}_id")
+    priority: BindParameter[int] = bindparam(f"{which}_priority")
+    return or_(Job.priority > priority, and_(Job.priority == priority, Job.id < id))
 
 
-def _from_to(first: Job, last: Job) -> ColumnElement[bool]:
-    """From one job of a queue to another; a stretch of its index where both have the same priority."""
-    if first.priority == last.priority:
-        return and_(Job.priority == first.priority, Job.id.between(first.id, last.id))
-    bounded = Job.priority.between(last.priority, first.priority)
-    return and_(bounded, not_(_before(first)), or_(_before(last), Job.id == last.id))
+def _question(stretch: ColumnElement[bool]) -> Select[Any]:
+    """Position and awaited inputs of `ids`, all in one stretch of their queue: those before its first
+    are counted, those within it numbered."""
+    of_queue = and_(
+        Job.project_id == bindparam("project_id"),
+        Job.lane == bindparam("lane"),
+        Job.status == JobStatus.QUEUED,
+    )
+    ids: BindParameter[str] = bindparam("ids", expanding=True)
+    ahead = select(func.count(Job.id)).where(
+        of_queue, Job.priority >= bindparam("first_priority"), _before("first")
+    )
+    position = ahead.scalar_subquery() + func.row_number().over(order_by=_TURN)
+    numbered = select(Job.id, position.label("position")).where(of_queue, stretch).subquery()
+    inspecting = being_inspected(ids).subquery()
+    return (
+        select(numbered, clock().label("moment"), inspecting.c.part, inspecting.c.id.label("input"))
+        .outerjoin_from(numbered, inspecting, numbered.c.id == inspecting.c.job_id)
+        .where(numbered.c.id.in_(ids))
+        .order_by(inspecting.c.part.desc(), inspecting.c.position)
+    )
+
+
+# Written once: they stand in the path of every submission, and cost more to write than to answer.
+_AMONG_EQUALS = _question(
+    and_(
+        Job.priority == bindparam("first_priority"),
+        Job.id.between(bindparam("first_id"), bindparam("last_id")),
+    )
+)
+_AMONG_ALL = _question(
+    and_(
+        Job.priority.between(bindparam("last_priority"), bindparam("first_priority")),
+        not_(_before("first")),
+        or_(_before("last"), Job.id == bindparam("last_id")),
+    )
+)
 
 
 def _reason(job: Job, awaited: Sequence[str], moment: float, served: set[str]) -> str:

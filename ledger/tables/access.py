@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import CheckConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.tables.declaration import Born, Id, ProjectId, Table
@@ -39,6 +39,7 @@ class IdempotencyKey(Table):
     __table_args__ = (
         CheckConstraint("(status IS NULL) = (body IS NULL)", name="answer_whole"),
         CheckConstraint("status IS NOT NULL OR lease_expires_at IS NOT NULL", name="in_flight_leased"),
+        Index(None, "created_at"),
     )
 
     project_id: Mapped[str] = mapped_column(String(40), primary_key=True)

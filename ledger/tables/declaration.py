@@ -13,6 +13,8 @@ Id = Annotated[str, mapped_column(String(40), primary_key=True)]
 ProjectId = Annotated[str, mapped_column(ForeignKey("projects.id"), index=True)]
 ProjectOfJob = Annotated[str, mapped_column(ForeignKey("projects.id"))]
 """The project again, on rows that are found by their job."""
+ProjectListed = Annotated[str, mapped_column(ForeignKey("projects.id"))]
+"""Of rows that are many: an index of project and id gives a list of them in order."""
 Born = Annotated[float, mapped_column(Double, server_default=clock())]
 """The moment of the insert."""
 

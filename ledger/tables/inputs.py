@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.states import InputStatus
-from ledger.tables.declaration import Born, Id, ProjectId, Table
+from ledger.tables.declaration import Born, Id, ProjectId, ProjectListed, Table
 
 
 class Blob(Table):
@@ -26,9 +26,10 @@ class Blob(Table):
 
 class File(Table):
     __tablename__ = "files"
+    __table_args__ = (Index(None, "project_id", "id"),)
 
     id: Mapped[Id]
-    project_id: Mapped[ProjectId]
+    project_id: Mapped[ProjectListed]
     filename: Mapped[str] = mapped_column(String(255))
     purpose: Mapped[str] = mapped_column(String(16))
     sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"))
@@ -40,10 +41,10 @@ class Model(Table):
     """One immutable version of a neural network: a teacher that was uploaded, or a student."""
 
     __tablename__ = "models"
-    __table_args__ = (UniqueConstraint("project_id", "name", "version"),)
+    __table_args__ = (UniqueConstraint("project_id", "name", "version"), Index(None, "project_id", "id"))
 
     id: Mapped[Id]
-    project_id: Mapped[ProjectId]
+    project_id: Mapped[ProjectListed]
     name: Mapped[str] = mapped_column(String(64))
     version: Mapped[int]
     status: Mapped[str] = mapped_column(String(16), default=InputStatus.INSPECTING)

@@ -14,7 +14,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.states import JobStatus
-from ledger.tables.declaration import Born, Id, ProjectId, ProjectOfJob, Table
+from ledger.tables.declaration import Born, Id, ProjectId, ProjectListed, ProjectOfJob, Table
 
 
 class Job(Table):
@@ -27,6 +27,16 @@ class Job(Table):
             "status <> 'running' OR (lease_expires_at IS NOT NULL AND token IS NOT NULL)",
             name="running_leased",
         ),
+        Index(None, "project_id", "id"),
+        Index(None, "project_id", "status", "id"),
+        Index(None, "project_id", "name", "id"),
+        Index(
+            "ix_jobs_metadata",
+            "metadata",
+            postgresql_using="gin",
+            postgresql_ops={"metadata": "jsonb_path_ops"},
+            info={"only_on": "postgresql"},
+        ).ddl_if(dialect="postgresql"),
         Index(None, "status", "lane"),
         Index(None, "finished_at"),
         Index(
@@ -40,8 +50,8 @@ class Job(Table):
     )
 
     id: Mapped[Id]
-    project_id: Mapped[ProjectId]
-    name: Mapped[str] = mapped_column(String(64), index=True)
+    project_id: Mapped[ProjectListed]
+    name: Mapped[str] = mapped_column(String(64))
     status: Mapped[str] = mapped_column(String(16), default=JobStatus.QUEUED)
     lane: Mapped[str] = mapped_column(String(16))
     gpus: Mapped[int] = mapped_column(default=0)
