@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from ledger.blobs import release
 from ledger.database import Sessions, clock
-from ledger.states import TERMINAL, ChoreStatus
+from ledger.states import ChoreStatus
 from ledger.tables import Checkpoint, Chore, Event, Job, LogChunk, Metric
 
 log = structlog.get_logger(__name__)
@@ -57,7 +57,7 @@ class _Traces:
 
 
 def _retire(sessions: Sessions, traces: _Traces, kept_s: float, limit: int) -> int:
-    over = (Job.finished_at <= clock() - kept_s) & Job.status.in_(TERMINAL)
+    over = Job.finished_at <= clock() - kept_s  # it has none before its end, nor after a retry
     with sessions.reading() as session:
         old = session.scalars(
             select(Job.id).where(over, exists().where(traces.of_job)).order_by(Job.finished_at).limit(limit)

@@ -1,9 +1,11 @@
 """What goes of a job that has ended, when it goes, and what never does."""
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from ledger import lifecycle, queries
 from ledger.database import Sessions, clock
@@ -113,6 +115,26 @@ def test_a_job_that_is_tried_again_keeps_its_checkpoint(sessions: Sessions, job:
         found = claimed(session).checkpoint
     assert found is not None
     assert found.step == 7
+
+
+def test_a_job_that_is_tried_again_in_the_last_moment_keeps_its_checkpoint_too(
+    sessions: Sessions, job: Job, hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sessions.writing() as session:
+        lifecycle.record(session, hold, checkpoint(session, step=7))
+        lifecycle.stopped(session, hold, wish="cancel", exit_code=11)
+    age(sessions, days=2)
+    writing = sessions.writing
+
+    def after_a_retry() -> AbstractContextManager[Session]:
+        monkeypatch.undo()
+        with writing() as session:
+            lifecycle.retry(session, job.project_id, job.id)
+        return writing()
+
+    monkeypatch.setattr(sessions, "writing", after_a_retry)
+    assert retire(sessions, replace(FOR_EVER, checkpoints_s=DAY)) == 1  # it was chosen before
+    assert left(sessions, job)["checkpoints"] == 1
 
 
 def test_chores_that_were_answered_long_ago_are_forgotten(sessions: Sessions, project_id: str) -> None:

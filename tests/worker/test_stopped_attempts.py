@@ -140,7 +140,8 @@ def test_whatever_a_process_says_is_a_sign_of_life(bench: Bench, sign: str) -> N
     job_id = bench.submit()
     run_jobs(
         bench.slot(
-            f"for n in range(8):\n    {sign}; time.sleep(0.3)\nfinish()", stalled_after=timedelta(seconds=1.5)
+            f"for n in range(12):\n    {sign}; time.sleep(0.3)\nfinish()",
+            stalled_after=timedelta(seconds=1.5),
         )
     )
     assert bench.job(job_id).status == "succeeded", bench.job(job_id).error
