@@ -9,7 +9,7 @@ from sqlalchemy import text, update
 from ledger import lifecycle, tables
 from tests.faults.fleet import Fleet
 from tests.faults.tally import Tally
-from tests.faults.test_points import CHAIN, count
+from tests.faults.test_points import chain, count
 from tests.faults.whole import assert_whole
 from tests.faults.yard import Yard
 
@@ -39,7 +39,7 @@ def blob(fleet: Fleet, sha256: str) -> Path:
 
 def paused_with_two(fleet: Fleet) -> str:
     """A job that is paused and has two checkpoints."""
-    job_id = fleet.submit(CHAIN.format(steps=STEPS, dies=0))
+    job_id = fleet.submit(chain(STEPS, pace_s=0.1))
     fleet.until(lambda: len(fleet.yard.checkpoints(job_id)) == 2)
     fleet.ask("POST", f"/v1/jobs/{job_id}/pause")
     fleet.until(lambda: fleet.yard.job(job_id).status == "paused")

@@ -14,7 +14,7 @@ from ledger.files import Store
 from ledger.settings import Settings
 from tests.faults.fleet import Fleet
 from tests.faults.tally import Tally
-from tests.faults.test_points import CHAIN, count
+from tests.faults.test_points import chain, count
 from tests.faults.whole import assert_nothing_lost, assert_whole
 
 STEPS = 60
@@ -91,7 +91,7 @@ def fleet(fleet: Fleet) -> Fleet:
 
 def suffer(fleet: Fleet, disk: Disk) -> str:
     """A job on whose way the disk is full for a while."""
-    job_id = fleet.submit(CHAIN.format(steps=STEPS, dies=0))
+    job_id = fleet.submit(chain(STEPS))
     fleet.until(lambda: len(fleet.yard.checkpoints(job_id)) > 0)
     disk.fill()
     fleet.rest(FULL_FOR_S)

@@ -10,7 +10,7 @@ from ledger.queue import redis_url
 from tests.faults.fleet import Fleet
 from tests.faults.proxy import Mood, Proxy
 from tests.faults.tally import Tally
-from tests.faults.test_points import CHAIN, count
+from tests.faults.test_points import chain, count
 from tests.faults.whole import assert_nothing_lost, assert_whole
 from tests.servers.redis import Broker
 
@@ -45,7 +45,7 @@ def submit_many(fleet: Fleet, number: int) -> float:
     slowest = 0.0
     for _ in range(number):
         began = time.monotonic()
-        fleet.submit(CHAIN.format(steps=STEPS, dies=0))
+        fleet.submit(chain(STEPS))
         slowest = max(slowest, time.monotonic() - began)
     return slowest
 

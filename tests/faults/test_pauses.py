@@ -9,7 +9,7 @@ import pytest
 from tests.faults.doomed import Strike
 from tests.faults.fleet import Fleet
 from tests.faults.tally import Tally
-from tests.faults.test_points import CHAIN, count
+from tests.faults.test_points import chain, count
 from tests.faults.whole import assert_nothing_lost, assert_whole
 from tests.faults.yard import Yard
 from worker import processes
@@ -41,7 +41,7 @@ def pair(yard: Yard, tmp_path: Path) -> Iterator[Fleet]:
 def frozen_at(fleet: Fleet, point: str, hit: int) -> None:
     """A job whose supervisor freezes there until another attempt runs, and then goes on."""
     fleet.place.arm(Strike(point, hit, "freeze"))
-    job_id = fleet.submit(CHAIN.format(steps=STEPS, dies=0))
+    job_id = fleet.submit(chain(STEPS))
     fleet.until(lambda: fleet.place.struck() is not None or fleet.ended(job_id))
     pid = fleet.place.struck()
     assert pid is not None, f"never came to {point}"

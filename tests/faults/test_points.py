@@ -11,12 +11,16 @@ from tests.faults.tally import Tally
 from tests.faults.whole import assert_nothing_lost, assert_stopped, assert_whole
 
 STEPS = 10
-CHAIN = "from distill.chain import train\ntrain(steps={steps}, every=4, pace_s=0.03, dies={dies})"
 Journey = Callable[[Fleet], None]
 
 
+def chain(steps: int, *, dies: int = 0, pace_s: float = 0.03) -> str:
+    """The script of a job without tensors."""
+    return f"from distill.chain import train\ntrain(steps={steps}, every=4, pace_s={pace_s}, dies={dies})"
+
+
 def finishes(fleet: Fleet, *, dies: int = 0) -> None:
-    job_id = fleet.submit(CHAIN.format(steps=STEPS, dies=dies))
+    job_id = fleet.submit(chain(STEPS, dies=dies))
     fleet.until_ended(job_id)
     assert_whole(fleet, job_id, steps=STEPS)
 
@@ -26,7 +30,7 @@ def dies_once(fleet: Fleet) -> None:
 
 
 def is_paused_and_resumed(fleet: Fleet) -> None:
-    job_id = fleet.submit(CHAIN.format(steps=STEPS, dies=0))
+    job_id = fleet.submit(chain(STEPS))
     fleet.until(lambda: fleet.yard.job(job_id).progress is not None)
     fleet.ask("POST", f"/v1/jobs/{job_id}/pause")
     fleet.until(lambda: fleet.yard.job(job_id).status == "paused" or fleet.ended(job_id))
@@ -36,7 +40,7 @@ def is_paused_and_resumed(fleet: Fleet) -> None:
 
 
 def is_cancelled(fleet: Fleet) -> None:
-    job_id = fleet.submit(CHAIN.format(steps=1000, dies=0))
+    job_id = fleet.submit(chain(1000))
     fleet.until(lambda: fleet.yard.job(job_id).progress is not None)
     fleet.ask("POST", f"/v1/jobs/{job_id}/cancel")
     fleet.until_ended(job_id)

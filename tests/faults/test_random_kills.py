@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.fleet import Fleet
 from tests.faults.tally import Tally
-from tests.faults.test_points import CHAIN
+from tests.faults.test_points import chain
 from tests.faults.whole import assert_nothing_lost, assert_whole
 from tests.faults.yard import Yard
 
@@ -41,7 +41,7 @@ def kill_often(fleet: Fleet, tally: Tally, times: int, *, seed: int) -> None:
     done = dict.fromkeys(VICTIMS, 0)
     while sum(done.values()) < times:
         while sum(not fleet.ended(job_id) for job_id in fleet.submitted) < IN_FLIGHT:
-            fleet.submit(CHAIN.format(steps=STEPS, dies=0))
+            fleet.submit(chain(STEPS))
         (kind,) = chance.choices(list(VICTIMS), list(VICTIMS.values()))
         strike(fleet, kind, chance)
         done[kind] += 1

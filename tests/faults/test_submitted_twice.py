@@ -7,7 +7,7 @@ import pytest
 from tests.faults.doomed import Strike
 from tests.faults.fleet import Fleet
 from tests.faults.tally import Tally
-from tests.faults.test_points import CHAIN, count
+from tests.faults.test_points import chain, count
 from tests.faults.whole import assert_nothing_lost
 
 ROUNDS, AT_ONCE = 10, 8
@@ -18,7 +18,7 @@ ROUNDS, AT_ONCE = 10, 8
 @pytest.mark.timeout(300)
 def test_requests_with_one_dedupe_key_make_one_job(fleet: Fleet, tally: Tally) -> None:
     fleet.start()
-    script = CHAIN.format(steps=1, dies=0)
+    script = chain(1)
     with ThreadPoolExecutor(AT_ONCE) as crowd:
         for number in range(ROUNDS):
             asked = [crowd.submit(fleet.submit, script, dedupe_key=f"key-{number}") for _ in range(AT_ONCE)]
@@ -33,7 +33,7 @@ def test_requests_with_one_dedupe_key_make_one_job(fleet: Fleet, tally: Tally) -
 def test_a_request_whose_answer_was_lost_makes_no_second_job(fleet: Fleet, tally: Tally) -> None:
     fleet.start()
     fleet.place.arm(Strike("api.routes.jobs._submit: committed", 1, "kill"))
-    fleet.submit(CHAIN.format(steps=1, dies=0))
+    fleet.submit(chain(1))
     assert fleet.place.struck() is not None
     fleet.until_ended()
     assert_nothing_lost(fleet)

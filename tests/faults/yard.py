@@ -104,6 +104,13 @@ class Yard:
                 self.sweep.beat()
             time.sleep(0.05)
 
+    def rest(self, seconds: float) -> None:
+        """Let the service be, but for the sweep."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.sweep.beat()
+            time.sleep(0.05)
+
     def until_status(self, job_id: str, status: str, *, within_s: float = 60, beat: bool = False) -> None:
         self.until(lambda: self.job(job_id).status == status, within_s=within_s, beat=beat)
 
