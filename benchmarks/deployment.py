@@ -7,10 +7,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import psutil
@@ -38,6 +39,8 @@ JOB = {
     "training": {"epochs": 10, "batch_size": 64},
 }
 
+DURABLE = ("-c", "max_connections=200")
+
 
 @dataclass(frozen=True)
 class Service:
@@ -45,9 +48,16 @@ class Service:
     key: str
     pid: int
     """Of `limbeck up`, or of the API where it runs alone."""
+    environment: Mapping[str, str] = MappingProxyType({})
+    """Where the API runs alone, of every process that belongs to it."""
 
     def client(self) -> Client:
         return Client(self.url, self.key, retry_for=60.0)
+
+    @property
+    def conninfo(self) -> str:
+        """PostgreSQL's, for looking at the rows themselves."""
+        return self.environment["LIMBECK_DATABASE_URL"].replace("+psycopg", "")
 
     def processes(self, *words: str) -> list[psutil.Process]:
         """Those below `limbeck up` whose command line has all of these words."""
@@ -73,10 +83,11 @@ def one_machine() -> Iterator[Service]:
 
 
 @contextmanager
-def api_alone(kind: str) -> Iterator[Service]:
+def api_alone(kind: str, **settings: str) -> Iterator[Service]:
     """The API and a worker for chores on a database of this kind, `sqlite` or `postgresql`.
 
-    No worker takes jobs, so that a submission is all that is measured.
+    No worker takes jobs, so that a submission is all that is measured. `postgresql` is careless of its
+    bytes, as that of the tests; `durable` is the same server as one that syncs every commit.
     """
     with tempfile.TemporaryDirectory(prefix="limbeck-bench-") as name, redis.broker() as broker:
         folder = Path(name)
@@ -87,17 +98,20 @@ def api_alone(kind: str) -> Iterator[Service]:
                 "LIMBECK_BROKER_URL": broker.url,
                 "LIMBECK_STORE_URL": f"file://{folder / 'blobs'}",
                 "LIMBECK_WORK_DIR": str(folder / "work"),
+                **settings,
             }
             key = folder / "admin.key"
             for short in (["migrations"], ["ledger.bootstrap", "--key-file", str(key)]):
-                subprocess.run(_python(short), env=environment, cwd=folder, check=True, capture_output=True)
+                subprocess.run(python(*short), env=environment, cwd=folder, check=True, capture_output=True)
             port, log = _free_port(), (folder / "log").open("ab")
             running = [
-                subprocess.Popen(_python(long), env=environment, cwd=folder, stderr=log, stdout=log)
+                subprocess.Popen(python(*long), env=environment, cwd=folder, stderr=log, stdout=log)
                 for long in (["api", "--port", str(port)], ["worker", "--lanes", "chores"])
             ]
             try:
-                service = Service(f"http://127.0.0.1:{port}", key.read_text().strip(), running[0].pid)
+                service = Service(
+                    f"http://127.0.0.1:{port}", key.read_text().strip(), running[0].pid, environment
+                )
                 _name_digits(service)
                 yield service
             finally:
@@ -112,7 +126,8 @@ def _database(kind: str, folder: Path) -> Iterator[str]:
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'limbeck.db'}"
         return
-    with postgres.postgres() as server, server.database() as url:
+    options = DURABLE if kind == "durable" else postgres.CARELESS
+    with postgres.postgres(options) as server, server.database() as url:
         yield url.render_as_string(hide_password=False)
 
 
@@ -131,7 +146,8 @@ def _name_digits(service: Service) -> None:
         client.datasets.wait(dataset["id"], timeout=120)
 
 
-def _python(arguments: list[str]) -> list[str]:
+def python(*arguments: str) -> list[str]:
+    """The command line of one of our processes."""
     return [sys.executable, "-P", "-m", *arguments]
 
 

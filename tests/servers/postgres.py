@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +41,8 @@ class Postgres:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """The server of `TEST_DATABASE_URL`, or one of our own on a private socket.
+def postgres(options: Sequence[str] = CARELESS) -> Iterator[Postgres]:
+    """The server of `TEST_DATABASE_URL`, or one of our own with these options on a private socket.
 
     Raises Unavailable if there is neither.
     """
@@ -61,7 +61,7 @@ def postgres() -> Iterator[Postgres]:
         )
         command = [str(programs / "postgres"), "-D", str(data), "-h", "", "-k", str(folder.path)]
         server = Server(
-            [*_as_anyone_but_root(programs), *command, *CARELESS],
+            [*_as_anyone_but_root(programs), *command, *options],
             log=folder.path / "postgres.log",
             ready=lambda: _answers(url),
         )
