@@ -7,70 +7,12 @@ from typing import Any
 import pytest
 
 from distill.admission import Device, admit
-from distill.config.document import parse_job
-from distill.config.networks import Dataset, Input, Network, Preprocessing, Split
-from distill.rejection import Rejected
+from distill.config.networks import Input, Preprocessing
+from tests.distill.admitting import SMALL, TEXT, TRAINED, bert, dataset, job, refused, teacher
 
-PICTURE = Input(kind="image", shape=[1, 8, 8], dtype="uint8")
-TEXT = Input(kind="text", shape=[24], dtype="int64")
-BERT: dict[str, Any] = {
-    "model_type": "bert",
-    "num_hidden_layers": 2,
-    "hidden_size": 16,
-    "num_attention_heads": 2,
-    "vocab_size": 30,
-    "max_position_embeddings": 24,
-}
-
-
-def dataset(input: Input = PICTURE, labels: tuple[str, ...] = ("a", "b")) -> Dataset:
-    split = Split(file="x.safetensors", sha256="0", examples=500, labeled=500, class_counts=[250, 250])
-    task = "text-classification" if input.kind == "text" else "image-classification"
-    return Dataset(
-        task=task,
-        labels=list(labels),
-        input=input,
-        splits={"train": split, "validation": split, "test": split},
-    )
-
-
-def teacher(**change: Any) -> Network:
-    facts: dict[str, Any] = {
-        "task": "image-classification",
-        "architecture": "cnn",
-        "config": {"depth": 4, "width": 8},
-        "labels": ["b", "a"],
-        "num_outputs": 2,
-        "input": PICTURE,
-        "preprocessing": Preprocessing(scale=1 / 255),
-    }
-    return Network(**{**facts, **change})
-
-
-def bert(**change: Any) -> Network:
-    facts: dict[str, Any] = {
-        "task": "text-classification",
-        "architecture": "huggingface",
-        "config": BERT,
-        "input": TEXT,
-        "preprocessing": Preprocessing(max_length=24),
-        "files": {"model.safetensors": "0", "tokenizer.json": "1"},
-    }
-    return teacher(**{**facts, **change})
-
-
-def job(student: dict[str, Any], **change: Any) -> Any:
-    facts = {"name": "x", "task": "image-classification", "teacher": "t", "dataset": "d", "student": student}
-    return parse_job({**facts, **change})
-
-
-SMALL = {"architecture": "cnn", "config": {"depth": 2, "width": 4}}
-
-
-def refused(*arguments: Any, **options: Any) -> Rejected:
-    with pytest.raises(Rejected) as rejected:
-        admit(*arguments, **options)
-    return rejected.value
+DEVICES: tuple[Device, ...] = ("meta", "cpu")
+NO_SUCH = {"student": "block.0", "teacher": "blocks.0"}
+HUGE = {"architecture": "mlp", "config": {"depth": 3, "width": 100_000}}
 
 
 def test_an_admitted_job_knows_every_parameter_of_its_student() -> None:
@@ -156,120 +98,6 @@ def test_text_without_a_tokenizer_is_refused_at_the_teacher() -> None:
 def test_a_student_that_takes_other_inputs_is_refused_at_its_place() -> None:
     rejected = refused(job(SMALL, task="text-classification"), [bert()], dataset(TEXT))
     assert (rejected.code, rejected.details["pointer"]) == ("input_not_taken", "/student/config")
-
-
-DEVICES: tuple[Device, ...] = ("meta", "cpu")
-NO_SUCH = {"student": "block.0", "teacher": "blocks.0"}
-TABLE = Input(kind="tabular", shape=[3], dtype="float32")
-PANEL: dict[str, Any] = {"teacher": None, "teachers": [{"model": "t"}, {"model": "u"}]}
-TRAINED = {"train": {"architecture": "cnn", "config": {"depth": 6, "width": 8}}}
-HUGE = {"architecture": "mlp", "config": {"depth": 3, "width": 100_000}}
-
-
-def of_task(task: str, labels: tuple[str, ...] = ("a", "b"), input: Input = TABLE) -> Dataset:
-    return dataset(input, labels).model_copy(update={"task": task})
-
-
-def test_a_teacher_of_another_kind_of_answer_is_refused() -> None:
-    numbers = teacher(task="regression", labels=["a", "b"])
-    rejected = refused(job(SMALL), [numbers], dataset())
-    assert (rejected.code, rejected.details["pointer"]) == ("task_mismatch", "/teacher")
-
-
-def test_a_single_number_needs_no_name() -> None:
-    unnamed = teacher(
-        task="regression", labels=["LABEL_0"], num_outputs=1, architecture="mlp", config={}, input=TABLE
-    )
-    document = job({"architecture": "mlp"}, task="regression")
-    admission = admit(document, [unnamed], of_task("regression", ("price",)))
-    assert admission.cast.student.labels == ["price"]
-    assert admission.cast.student.num_outputs == 1
-
-
-def test_a_student_of_embeddings_has_outputs_of_the_size_of_the_teachers() -> None:
-    embedder = bert(
-        task="feature-extraction", labels=None, num_outputs=16, config=BERT | {"head": "embedding"}
-    )
-    student = {"huggingface": {"model_type": "bert", "num_hidden_layers": 1, "hidden_size": 8}}
-    document = job(student, task="feature-extraction")
-    cast = admit(document, [embedder], of_task("feature-extraction", (), TEXT)).cast
-    assert (cast.student.num_outputs, cast.student.labels) == (16, None)
-    assert cast.student.config["head"] == "embedding"
-
-
-def test_a_student_of_tags_answers_for_each_token() -> None:
-    tagger = bert(task="token-classification", config=BERT | {"head": "token"})
-    student = {"huggingface": {"model_type": "bert", "num_hidden_layers": 1, "hidden_size": 8}}
-    admission = admit(
-        job(student, task="token-classification"), [tagger], of_task("token-classification", input=TEXT)
-    )
-    assert admission.cast.student.config["head"] == "token"
-
-
-def test_several_teachers_may_differ_in_normalization_and_in_the_order_of_their_labels() -> None:
-    other = teacher(labels=["a", "b"], preprocessing=Preprocessing(mean=[0.5], std=[0.2]))
-    admission = admit(job(SMALL, **PANEL), [teacher(), other], dataset())
-    assert len(admission.teachers) == 2
-    assert admission.memory_bytes > admit(job(SMALL), [teacher()], dataset()).memory_bytes
-
-
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"preprocessing": Preprocessing(resize=[8, 8])}, "teachers_differ"),
-        ({"labels": ["a", "c"]}, "labels_mismatch"),
-        ({"labels": None}, "label_order_unknown"),
-        ({"task": "regression"}, "task_mismatch"),
-    ],
-)
-def test_the_teacher_among_several_that_does_not_fit_is_named(change: dict[str, Any], code: str) -> None:
-    rejected = refused(job(SMALL, **PANEL), [teacher(), teacher(**change)], dataset())
-    assert (rejected.code, rejected.details["pointer"]) == (code, "/teachers/1/model")
-
-
-def test_a_student_of_its_teachers_layers_is_known_before_there_is_a_teacher() -> None:
-    student = {"from_teacher": {"num_layers": 3, "width": 0.5}}
-    admission = admit(job(student, teacher=TRAINED), [], dataset())
-    assert admission.cast.student.architecture == "cnn"
-    assert admission.cast.student.config["depth"] == 4
-    assert admission.cast.student.config["width"] == 4
-
-
-def test_a_student_that_starts_from_a_model_is_built_as_that_is() -> None:
-    start = teacher(labels=["a", "b"], config={"depth": 3, "width": 5})
-    admission = admit(job({"model": "m"}), [teacher()], dataset(), start=start)
-    assert admission.cast.student.config["width"] == 5
-
-
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"labels": ["b", "a"]}, "labels_in_another_order"),
-        ({"task": "regression"}, "task_mismatch"),
-        ({"input": Input(kind="image", shape=[3, 8, 8], dtype="uint8")}, "input_mismatch"),
-    ],
-)
-def test_a_model_that_a_student_cannot_start_from_is_refused(change: dict[str, Any], code: str) -> None:
-    start = teacher(**{"labels": ["a", "b"], **change})
-    rejected = refused(job({"model": "m"}), [teacher()], dataset(), start=start)
-    assert (rejected.code, rejected.details["pointer"]) == (code, "/student/model")
-
-
-def test_a_start_of_another_size_of_embedding_is_refused() -> None:
-    def embedder(size: int) -> Network:
-        facts = {"task": "feature-extraction", "labels": None, "num_outputs": size, "input": TABLE}
-        return teacher(architecture="mlp", config={}, **facts)
-
-    document = job({"model": "m"}, task="feature-extraction")
-    rejected = refused(document, [embedder(8)], of_task("feature-extraction", ()), start=embedder(6))
-    assert (rejected.code, rejected.details["pointer"]) == ("outputs_differ", "/student/model")
-
-
-def test_a_model_that_reads_other_tokens_than_the_teacher_is_no_start() -> None:
-    start = bert(labels=["a", "b"], files={"model.safetensors": "0", "tokenizer.json": "2"})
-    document = job({"model": "m"}, task="text-classification")
-    rejected = refused(document, [bert()], dataset(TEXT), start=start)
-    assert (rejected.code, rejected.details["pointer"]) == ("tokenizer_differs", "/student/model")
 
 
 @pytest.mark.parametrize(
@@ -374,7 +202,7 @@ def test_a_plan_and_a_run_weigh_a_network_alike(student: dict[str, Any]) -> None
 def test_a_run_looks_at_networks_without_loading_the_compiler_of_torch() -> None:
     """It takes a second to load, which would come before the first update of every job."""
     program = (
-        "import sys; from tests.distill.test_admission import *; "
+        "import sys; from tests.distill.admitting import *; ", TRAINED
         "admit(job(SMALL, losses=[{'kind': 'hint'}]), [teacher()], dataset(), device='cpu'); "
         "assert 'torch._dynamo' not in sys.modules and 'sympy' not in sys.modules"
     )

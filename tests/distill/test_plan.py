@@ -10,8 +10,8 @@ from distill.config.folder import PlanJob
 from distill.config.networks import Preprocessing
 from distill.plan import plan
 from distill.rejection import Rejected
+from tests.distill.admitting import PANEL, SMALL, TABLE, dataset, job, of_task, teacher
 from tests.distill.inspect.uploads import Heard
-from tests.distill.test_admission import PANEL, SMALL, TABLE, dataset, job, of_task, teacher
 
 
 def planned(tmp_path: Path, document: Any, memory_bytes: int | None = None, **given: Any) -> Planned:
