@@ -202,7 +202,7 @@ def test_a_plan_and_a_run_weigh_a_network_alike(student: dict[str, Any]) -> None
 def test_a_run_looks_at_networks_without_loading_the_compiler_of_torch() -> None:
     """It takes a second to load, which would come before the first update of every job."""
     program = (
-        "import sys; from tests.distill.admitting import *; ", TRAINED
+        "import sys; from tests.distill.admitting import *; "
         "admit(job(SMALL, losses=[{'kind': 'hint'}]), [teacher()], dataset(), device='cpu'); "
         "assert 'torch._dynamo' not in sys.modules and 'sympy' not in sys.modules"
     )

@@ -6,12 +6,13 @@ import pytest
 
 from distill.admission import admit
 from distill.config.networks import Input, Network, Preprocessing
-from tests.distill.admitting import (, TRAINED
+from tests.distill.admitting import (
     BERT,
     PANEL,
     SMALL,
     TABLE,
     TEXT,
+    TRAINED,
     bert,
     dataset,
     job,
