@@ -72,7 +72,9 @@ async def authenticated(
         raise KeyInvalid
     known: Keys = request.app.state.house.keys
     text = credentials.credentials
-    caller = known.remembered(text) or await run_in_threadpool(known.caller, text)
+    caller = known.remembered(text)
+    if caller is None:
+        caller = await run_in_threadpool(known.caller, text)
     caller.require("read" if request.method in ("GET", "HEAD") else "write")
     return caller
 
