@@ -58,7 +58,8 @@ def job(found: Job) -> RenderableType:
     )
     parts: list[RenderableType] = [lines]
     if error := found.get("error"):
-        parts.append(Text(f"{error['class']}: {error['message']}", style="red"))
+        place = f" at {error['pointer']}" if error.get("pointer") else ""
+        parts.append(Text(f"{error['class']}{place}: {error['message']}", style="red"))
         if error.get("hint"):
             parts.append(Text(error["hint"]))
     if result := found.get("result"):

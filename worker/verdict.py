@@ -129,7 +129,14 @@ def _gave_way(ending: Ending, last: Event | None) -> bool:
 
 
 def _failed(failed: Failed, ending: Ending) -> Verdict:
-    error = JobError(failed.code, failed.error_class, failed.message, failed.hint, failed.retryable)
+    error = JobError(
+        failed.code,
+        failed.error_class,
+        failed.message,
+        failed.hint,
+        failed.retryable,
+        pointer=failed.details.get("pointer"),
+    )
     if failed.error_class == "infrastructure":
         return Retry(error, "disk_full" if ending.code == Exit.DISK_FULL else "failed")
     kinds = {

@@ -60,6 +60,8 @@ class JobErrorRead(Read):
     message: str
     hint: str | None = None
     retryable: bool = False
+    pointer: str | None = None
+    """Where in the job document the mistake is (RFC 6901), if it is one of the document."""
 
 
 class AttemptRead(Read):

@@ -57,7 +57,10 @@ def claim_next(session: Session, *, lanes: Sequence[str], worker: str, lease_s: 
             checkpoints = tuple(session.scalars(newest_checkpoints(job.id)))
             return Claim(hold, job, document, inputs, checkpoints)
         message = "; ".join(f"{problem.pointer}: {problem.detail}" for problem in problems)
-        error = JobError(problems[0].code, "user", message, hint="submit a corrected job")
+        first = problems[0]
+        error = JobError(
+            first.code, "user", message, hint="submit a corrected job", pointer=first.pointer or None
+        )
         fail(session, hold, error=error, exit_kind="failed", exit_code=None)
 
 

@@ -35,6 +35,8 @@ class JobError:
     message: str
     hint: str | None = None
     retryable: bool = False
+    pointer: str | None = None
+    """Where in the job document the mistake is (RFC 6901), if it is one of the document."""
 
     def as_dict(self) -> dict[str, Any]:
         """As the contract spells it."""

@@ -168,6 +168,7 @@ def test_inputs_that_turn_out_not_to_fit_fail_the_job_and_the_next_one_is_claime
     assert failed.status == JobStatus.FAILED
     assert failed.error is not None
     assert (failed.error["code"], failed.error["class"]) == ("label_order_unknown", "user")
+    assert failed.error["pointer"] == "/teacher"
     assert attempt.exit_kind == "failed"
 
 

@@ -89,18 +89,23 @@ def test_the_second_control_and_the_flips_are_shown_where_there_are_any() -> Non
     assert "top class" not in shown(tables.results(RESULT))
 
 
-def test_a_failed_job_says_why_and_what_to_do() -> None:
+def test_a_failed_job_says_where_and_why_and_what_to_do() -> None:
     job: Job = {
         "id": "job_1",
         "name": "digits",
         "status": "failed",
         "created_at": "2026-01-01T00:00:00Z",
-        "error": {"class": "user", "message": "the labels differ", "hint": "register the dataset again"},
+        "error": {
+            "class": "user",
+            "message": "the labels differ",
+            "hint": "register the dataset again",
+            "pointer": "/teacher",
+        },
     }
 
     text = shown(tables.job(job))
 
-    assert "user: the labels differ" in text
+    assert "user at /teacher: the labels differ" in text
     assert "register the dataset again" in text
 
 

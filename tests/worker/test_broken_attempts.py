@@ -31,7 +31,8 @@ def test_a_failure_is_told_in_its_own_words_and_not_tried_again(bench: Bench) ->
     job_id = bench.submit()
     run_jobs(
         bench.slot(
-            "say(type='failed', code='shape', error_class='user', message='8x8 is not 9x9', hint='resize')\n"
+            "say(type='failed', code='shape', error_class='user', message='8x8 is not 9x9', hint='resize', "
+            "details={'pointer': '/student'})\n"
             "sys.exit(10)"
         )
     )
@@ -43,6 +44,7 @@ def test_a_failure_is_told_in_its_own_words_and_not_tried_again(bench: Bench) ->
         "message": "8x8 is not 9x9",
         "hint": "resize",
         "retryable": False,
+        "pointer": "/student",
     }
     (attempt,) = bench.attempts(job_id)
     assert (attempt.exit_kind, attempt.exit_code) == ("failed", 10)
