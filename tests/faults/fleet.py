@@ -40,7 +40,17 @@ def hasty(settings: Settings, **changes: Any) -> Settings:
 class Fleet:
     """An API, workers and a sweep over the yard's database, broker and store."""
 
-    def __init__(self, yard: Yard, folder: Path, *, workers: int = 1, slots: int = 1, **changes: Any) -> None:
+    def __init__(
+        self,
+        yard: Yard,
+        folder: Path,
+        *,
+        workers: int = 1,
+        slots: int = 1,
+        inspects: bool = False,
+        collects: bool = False,
+        **changes: Any,
+    ) -> None:
         self.yard = yard
         self.settings = yard.settings = hasty(yard.settings, **changes)
         self.place = Place(folder / "place")
@@ -53,11 +63,14 @@ class Fleet:
         self._words = {
             "api": ["api", "--port", str(_free_port())],
             "sweep": ["worker.sweep"],
+            **({"collector": ["tests.faults.collecting"]} if collects else {}),
+            **({"worker-chores": ["worker", "--lanes", "chores"]} if inspects else {}),
             **{
                 f"worker{n}": ["worker", "--lanes", "cpu", "--concurrency", str(slots)]
                 for n in range(workers)
             },
         }
+        self._workers = [name for name, (module, *_) in self._words.items() if module == "worker"]
         self._client = httpx.Client(
             base_url=f"http://127.0.0.1:{self._words['api'][-1]}",
             headers={"Authorization": f"Bearer {self._key()}"},
@@ -66,7 +79,7 @@ class Fleet:
 
     def start(self) -> None:
         self.tend()
-        self.until(self._healthy, within_s=120)
+        self.until(self._healthy)
 
     def tend(self) -> None:
         """Start what does not run."""
@@ -74,7 +87,7 @@ class Fleet:
             if name not in self._running or self._running[name].poll() is not None:
                 self._running[name] = self._begin(name)
 
-    def until(self, true: Callable[[], bool], *, within_s: float = 60) -> None:
+    def until(self, true: Callable[[], bool], *, within_s: float = 120) -> None:
         """Wait until it is so, and start again whatever dies meanwhile."""
         deadline = time.monotonic() + within_s
         while not true():
@@ -95,7 +108,7 @@ class Fleet:
         self.submitted.append(answer.json()["id"])
         return self.submitted[-1]
 
-    def ask(self, method: str, path: str, *, within_s: float = 60, **body: Any) -> httpx.Response:
+    def ask(self, method: str, path: str, *, within_s: float = 120, **body: Any) -> httpx.Response:
         """The first answer of an API that may die on the way, or have no database behind it."""
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         deadline = time.monotonic() + within_s
@@ -117,7 +130,7 @@ class Fleet:
     def ended(self, job_id: str) -> bool:
         return self.yard.job(job_id).status in ("succeeded", "failed", "cancelled")
 
-    def until_ended(self, *job_ids: str, within_s: float = 60) -> None:
+    def until_ended(self, *job_ids: str, within_s: float = 120) -> None:
         for job_id in job_ids or self.submitted:
             self.until(lambda job_id=job_id: self.ended(job_id), within_s=within_s)  # type: ignore[misc]
 

@@ -96,7 +96,7 @@ def suffer(fleet: Fleet, disk: Disk) -> str:
     disk.fill()
     fleet.rest(FULL_FOR_S)
     disk.free()
-    fleet.until_ended(job_id, within_s=90)
+    fleet.until_ended(job_id)
     return job_id
 
 

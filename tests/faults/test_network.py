@@ -61,7 +61,7 @@ def finish(fleet: Fleet, tally: Tally, fault: str, times: int) -> None:
     fleet.until(
         lambda: all(fleet.yard.job(job_id).attempt > 0 for job_id in fleet.submitted), within_s=BACK_WITHIN_S
     )
-    fleet.until_ended(within_s=60)
+    fleet.until_ended()
     assert_whole(fleet, *fleet.submitted, steps=STEPS)
     assert_nothing_lost(fleet)
     count(fleet, tally, fault, times)

@@ -55,6 +55,7 @@ def frozen_at(fleet: Fleet, point: str, hit: int) -> None:
     assert_whole(fleet, job_id, steps=STEPS)
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_who_stood_still_at_the_very_end_writes_nothing(pair: Fleet, tally: Tally) -> None:
     pair.start()

@@ -1,14 +1,20 @@
 """Kill -9 before and after every effect that the service has on the world outside."""
 
+import os
+import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from ledger import tables
+from ledger.queries import artifacts, get_dataset
 from tests.faults.doomed import Strike
 from tests.faults.fleet import Fleet
 from tests.faults.tally import Tally
 from tests.faults.whole import assert_nothing_lost, assert_stopped, assert_whole
+from tests.faults.yard import Yard
 
 STEPS = 10
 Journey = Callable[[Fleet], None]
@@ -47,7 +53,43 @@ def is_cancelled(fleet: Fleet) -> None:
     assert_stopped(fleet, job_id)
 
 
-JOURNEYS = (finishes, dies_once, is_paused_and_resumed, is_cancelled)
+def is_deleted(fleet: Fleet) -> None:
+    """The job, and with the next garbage what only it had."""
+    job_id = fleet.submit(chain(STEPS))
+    fleet.until_ended(job_id)
+    assert_whole(fleet, job_id, steps=STEPS)
+    with fleet.yard.sessions.reading() as session:
+        student = next(one.sha256 for one in artifacts(session, job_id) if one.kind == "student")
+    answer = fleet.ask("DELETE", f"/v1/jobs/{job_id}")
+    assert answer.status_code in (204, 404)
+    fleet.submitted.remove(job_id)
+    fleet.until(lambda: not fleet.yard.store.exists(student))
+
+
+def is_uploaded_and_inspected(fleet: Fleet) -> None:
+    """A dataset: its file, its record and the files of its splits."""
+    upload = {"params": {"filename": "some.npz", "purpose": "dataset"}, "content": os.urandom(2**16)}
+    file_id = fleet.ask("POST", "/v1/files", **upload).json()["id"]
+    declared = {"name": f"set-{secrets.token_hex(4)}", "file_id": file_id, "task": "image-classification"}
+    dataset_id = fleet.ask("POST", "/v1/datasets", json=declared).json()["id"]
+    fleet.until(lambda: dataset(fleet, dataset_id).status != "inspecting")
+    assert dataset(fleet, dataset_id).status == "ready"
+    assert dataset(fleet, dataset_id).version == 1
+
+
+def dataset(fleet: Fleet, dataset_id: str) -> tables.Dataset:
+    with fleet.yard.sessions.reading() as session:
+        return get_dataset(session, fleet.yard.project_id, dataset_id)
+
+
+JOURNEYS: tuple[Journey, ...] = (
+    finishes,
+    dies_once,
+    is_paused_and_resumed,
+    is_cancelled,
+    is_deleted,
+    is_uploaded_and_inspected,
+)
 WORST = (
     ("worker.run._take: committed", 1),
     ("ledger.files._put_in_folder replace: before", 1),
@@ -89,6 +131,7 @@ def count(fleet: Fleet, tally: Tally, fault: str, times: int) -> None:
     tally.add(fault, times, jobs=len(fleet.submitted), attempts=attempts, rejected=fleet.place.rejected())
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_worst_moments_to_die_cost_nothing(fleet: Fleet, tally: Tally) -> None:
     fleet.start()
@@ -98,11 +141,20 @@ def test_the_worst_moments_to_die_cost_nothing(fleet: Fleet, tally: Tally) -> No
     count(fleet, tally, "kill -9 at an effect", len(WORST))
 
 
+@pytest.fixture
+def whole_fleet(yard: Yard, tmp_path: Path) -> Iterator[Fleet]:
+    """With a worker for chores, and a collector of garbage that does not rest."""
+    fleet = Fleet(yard, tmp_path, inspects=True, collects=True)
+    yield fleet
+    fleet.close()
+
+
 @pytest.mark.faults
 @pytest.mark.long
-@pytest.mark.timeout(1500)
-def test_no_effect_is_a_bad_moment_to_die(fleet: Fleet, tally: Tally) -> None:
+@pytest.mark.timeout(1800)
+def test_no_effect_is_a_bad_moment_to_die(whole_fleet: Fleet, tally: Tally) -> None:
     """Every point that the journeys pass, each on its first and second hit."""
+    fleet = whole_fleet
     fleet.start()
     tried: set[tuple[str, int]] = set()
     missed: list[tuple[str, int]] = []
@@ -113,7 +165,7 @@ def test_no_effect_is_a_bad_moment_to_die(fleet: Fleet, tally: Tally) -> None:
                     missed.append((point, hit))
                 tried.add((point, hit))
     assert_nothing_lost(fleet)
-    assert len(tried) > 100
+    assert len(tried) > 150
     assert len(missed) <= len(tried) // 20, missed
     count(fleet, tally, "kill -9 at an effect", len(tried) - len(missed))
 

@@ -46,7 +46,7 @@ def kill_often(fleet: Fleet, tally: Tally, times: int, *, seed: int) -> None:
         strike(fleet, kind, chance)
         done[kind] += 1
         fleet.rest(chance.uniform(0.1, 0.6))
-    fleet.until_ended(within_s=120)
+    fleet.until_ended(within_s=240)
     assert_whole(fleet, *fleet.submitted, steps=STEPS)
     assert_nothing_lost(fleet)
     attempts = sum(fleet.yard.job(job_id).attempt for job_id in fleet.submitted)
@@ -56,6 +56,7 @@ def kill_often(fleet: Fleet, tally: Tally, times: int, *, seed: int) -> None:
     tally.add("random kill -9", 0, jobs=len(fleet.submitted), attempts=attempts, rejected=rejected)
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_few_random_kills_cost_nothing(crowd: Fleet, tally: Tally) -> None:
     kill_often(crowd, tally, 8, seed=1)

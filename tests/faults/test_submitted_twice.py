@@ -29,6 +29,7 @@ def test_requests_with_one_dedupe_key_make_one_job(fleet: Fleet, tally: Tally) -
     count(fleet, tally, "submitted at once, times 8", ROUNDS)
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_request_whose_answer_was_lost_makes_no_second_job(fleet: Fleet, tally: Tally) -> None:
     fleet.start()
