@@ -27,6 +27,11 @@ class Rejected(Exception):
         self.hint = hint
         self.details = details or {}
 
+    def with_word(self, word: str | None) -> "Rejected":
+        """The same, with one thing more to know before its user does something about it."""
+        hint = "; ".join(part for part in (self.hint, word) if part)
+        return Rejected(self.code, self.error_class, self.message, hint or None, self.details)
+
     def event(self) -> Failed:
         """The last event of the process that met this input."""
         return Failed(

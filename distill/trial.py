@@ -92,7 +92,10 @@ def _try_one(
         )
     doubt = _knows_nothing(outputs, labels, science)
     if doubt is not None:
-        warn("teacher_near_chance", f"{doubt}: check the teacher's labels and its preprocessing")
+        suspects = (
+            "its preprocessing" if science.target == "embedding" else "its labels and its preprocessing"
+        )
+        warn("teacher_near_chance", f"{doubt}: check {suspects}")
 
 
 def _answers(teacher: FrozenTeacher, view: View, science: Science) -> tuple[Tensor, Tensor]:

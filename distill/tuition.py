@@ -11,6 +11,7 @@ from distill.layers.anatomy import Anatomy
 from distill.layers.matching import resolved
 from distill.layers.terms import layer_term
 from distill.losses.terms import Term, terms_of
+from distill.rejection import Rejected
 
 
 @dataclass(frozen=True)
@@ -43,23 +44,32 @@ def tuitions(
     listed = document.stages is not None
     course = document.course
 
-    def taught(who: Anatomy, by: Anatomy, stages: list[Stage], places: list[str]) -> Tuition:
+    def taught(
+        who: Anatomy, by: Anatomy, stages: list[Stage], places: list[str], roles: str | None = None
+    ) -> Tuition:
         target = TASKS[document.task].target
-        named = [
-            stage.model_copy(
-                update={"losses": resolved(stage.losses, student=who, teacher=by, target=target, at=place)}
-            )
-            for stage, place in zip(stages, places, strict=True)
-        ]
+        try:
+            named = [
+                stage.model_copy(
+                    update={
+                        "losses": resolved(stage.losses, student=who, teacher=by, target=target, at=place)
+                    }
+                )
+                for stage, place in zip(stages, places, strict=True)
+            ]
+        except Rejected as rejected:
+            raise rejected.with_word(roles) from None
         return Tuition(who, by, target, named)
 
     places = [f"/stages/{number}/losses" if listed else "/losses" for number in range(len(course))]
-    found = {"student": taught(student, assistant or teacher, course, places)}
+    roles = None if assistant is None else "of the two, the teacher is here the assistant of /via"
+    found = {"student": taught(student, assistant or teacher, course, places, roles)}
     if document.via is not None:
         assert assistant is not None
         own = document.course_of_assistant
         where = ["/via/losses"] if document.via.losses is not None else places
-        found["assistant"] = taught(assistant, teacher, own, where)
+        roles = "of the two, the student is here the assistant of /via"
+        found["assistant"] = taught(assistant, teacher, own, where, roles)
     if isinstance(document.teacher, Mutual):
         mirrored = [stage.model_copy(update={"losses": _mirrored(stage.losses)}) for stage in course]
         found["peer"] = taught(teacher, student, mirrored, places)
