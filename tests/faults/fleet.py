@@ -28,11 +28,12 @@ _WORKER = ("worker", "--lanes", "cpu", "--concurrency")
 
 
 def hasty(settings: Settings, **changes: Any) -> Settings:
-    """Leases of one second, and all else in proportion."""
+    """Leases of one second (`LIMBECK_TEST_LEASE_S` on a machine too busy for that), and the rest to match."""
+    lease_s = float(os.environ.get("LIMBECK_TEST_LEASE_S", "1"))
     scaled = {
-        "lease": timedelta(seconds=1),
-        "renew_every": timedelta(seconds=0.25),
-        "give_up_after": timedelta(seconds=0.75),
+        "lease": timedelta(seconds=lease_s),
+        "renew_every": timedelta(seconds=lease_s / 4),
+        "give_up_after": timedelta(seconds=lease_s * 3 / 4),
     }
     return quick(settings, **{**scaled, **changes})
 

@@ -89,14 +89,19 @@ def test_a_broker_behind_a_bad_network_delays_and_loses_nothing(
 @pytest.mark.faults
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_a_broker_that_forgets_everything_loses_nothing(
-    fleet: Fleet, broker_server: Broker, tally: Tally
+def test_a_broker_that_dies_and_forgets_everything_loses_nothing(
+    fleet: Fleet, broker: Proxy, broker_server: Broker, tally: Tally
 ) -> None:
+    behind(fleet, broker_url=f"redis://127.0.0.1:{broker.port}/0")
     fleet.start()
-    for _ in range(5):
+    for number in range(6):
         submit_many(fleet, 2)
+        if number % 2:
+            broker.become("cut")
         broker_server.client.flushall()
-    finish(fleet, tally, "broker wiped", 5)
+        fleet.rest(1)
+        broker.become("well")
+    finish(fleet, tally, "broker killed and wiped", 6)
 
 
 @pytest.mark.faults

@@ -14,14 +14,14 @@ from tests.faults.yard import Yard
 
 STEPS = 30
 IN_FLIGHT = 5
-VICTIMS = {"child": 40, "supervisor": 30, "worker": 8, "machine": 10, "api": 6, "sweep": 6}
+VICTIMS = {"child": 40, "supervisor": 30, "worker": 8, "machine": 10, "api": 4, "sweep": 4, "collector": 4}
 """And how often, in a hundred."""
 
 
 @pytest.fixture
 def crowd(yard: Yard, tmp_path: Path) -> Iterator[Fleet]:
-    """Two workers with two slots each."""
-    fleet = Fleet(yard, tmp_path, workers=2, slots=2)
+    """Two workers with two slots each, and a collector of garbage that does not rest."""
+    fleet = Fleet(yard, tmp_path, workers=2, slots=2, collects=True)
     yield fleet
     fleet.close()
 
