@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from limbeck.objects import TERMINAL, Job
+from limbeck.objects import Job
 
 _EVERY_TENTH = 10
 
@@ -63,6 +63,6 @@ def _found(job: Job) -> str:
 
 
 def _fraction(job: Job) -> float:
-    if job["status"] in TERMINAL:
+    if job["status"] == "succeeded":
         return 1.0
     return float((job.get("progress") or {}).get("fraction") or 0.0)

@@ -38,6 +38,14 @@ def test_a_log_gets_a_line_for_each_news_and_no_more() -> None:
     ]
 
 
+def test_a_job_that_failed_is_not_said_to_have_come_to_its_end() -> None:
+    log = io.StringIO()
+
+    live.follow(iter([{"status": "failed", "progress": {"fraction": 0.4}}]), Console(file=log, width=100))
+
+    assert log.getvalue().split()[2:] == ["40%", "failed"]
+
+
 def test_a_terminal_gets_a_bar_that_is_gone_afterwards() -> None:
     screen = io.StringIO()
 
