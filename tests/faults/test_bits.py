@@ -3,6 +3,7 @@
 import random
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -46,6 +47,8 @@ SPEC: dict[str, Any] = {
     "limits": {"max_attempts": 20},
 }
 KILLS = 5
+PATIENT = {"lease": timedelta(seconds=60), "give_up_after": timedelta(seconds=45)}
+"""The process is killed here, and its supervisor sees that at once: it takes no lease to run out."""
 WITH_A_CLOCK = {"log", "report", "metrics"}
 """Kinds of artifacts that tell when and how fast; the rows of the metrics are compared instead."""
 
@@ -99,7 +102,7 @@ def run_and_compare(
     yard: Yard, tally: Tally, kill: Callable[[Yard, str, int], None], *, jobs: int, times: int
 ) -> None:
     """One job is left alone, and each of the others killed so many times."""
-    yard.settings = yard.settings.model_copy(update={"stop_grace": yard.settings.lease * 5})
+    yard.settings = yard.settings.model_copy(update=PATIENT)
     yard.work("--lanes", "chores", real=True)
     digits(yard)
     yard.work("--lanes", "cpu", real=True)
