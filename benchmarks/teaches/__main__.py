@@ -16,6 +16,7 @@ PAGE = ROOT / "docs" / "results.md"
 WORK = ROOT / "build" / "teaches"
 TABLES: dict[str, Callable[[Path], str]] = {
     "defaults": defaults.compared,
+    "sets": few_labels.sets,
     "gains": few_labels.gains,
     "pace": few_labels.pace,
     "temperatures": hinton.temperatures,

@@ -64,6 +64,28 @@ def cells(work: Path, sets: tuple[str, ...] = SETS) -> Iterator[Cell]:
             yield Cell(name, fraction, jobs)
 
 
+def sets(work: Path) -> str:
+    """What is learned, by whom and from whom; parameters, and multiplications and additions of one answer."""
+    rows = []
+    for name in SETS:
+        data = prepared(name, work)
+        result = next(cells(work, (name,))).jobs[0].result
+        teacher, student = result["teacher"], result["student"]
+        rows.append(
+            [
+                name,
+                " / ".join(f"{split.examples:,}" for split in data.dataset.splits.values()),
+                f"{len(data.dataset.labels)}",
+                percent(result["majority_baseline"]),
+                *(f"{network['parameters']:,}" for network in (teacher, student)),
+                *(f"{network['macs']:,}" for network in (teacher, student)),
+                f"{result['compression']['speedup']:.1f}",
+            ]
+        )
+    heads = ["set", "train / validation / test", "classes", "majority", "teacher's parameters", "student's"]
+    return table([*heads, "teacher's MACs", "student's", "times quicker"], rows)
+
+
 def gains(work: Path) -> str:
     """Accuracy on test, mean and standard deviation of the seeds; a gain with its 95 % interval."""
     rows = []
