@@ -1,7 +1,8 @@
 """A job's events as they happen: server-sent events (WHATWG HTML, section 9.2)."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from sqlalchemy.orm import Session
@@ -11,7 +12,7 @@ from api.dependencies import House
 from api.schemas.jobs import EventRead
 from ledger import queries
 from ledger.errors import LedgerError
-from ledger.queries import Head
+from ledger.queries import Head, Point
 from ledger.states import TERMINAL
 from ledger.tables import Event, Job
 
@@ -20,8 +21,13 @@ _HEARTBEAT_S = 15.0
 _RECONNECT_MS = 2000
 
 
-def show_event(session: Session, event: Event) -> EventRead:
-    """The event, with the content of the ranges that `metric` and `log` events hold."""
+def show_events(session: Session, events: Sequence[Event]) -> list[EventRead]:
+    """Events of one job, with the content of the ranges that `metric` and `log` events hold."""
+    points = _points(session, events)
+    return [_shown(session, event, points) for event in events]
+
+
+def _shown(session: Session, event: Event, points: Mapping[str, Sequence[Point]]) -> EventRead:
     data = dict(event.data)
     if event.type == "log":
         start = data["offset"]
@@ -32,13 +38,38 @@ def show_event(session: Session, event: Event) -> EventRead:
         data["points"] = [
             {"run": row.run, "name": row.name, "step": row.step, "value": row.value, "time": row.time}
             for of in data["ranges"]
-            for row in queries.metrics(
-                session, event.job_id, run=of["run"], from_step=of["from_step"], to_step=of["to_step"]
-            )
+            for row in _within(points[of["run"]], of["from_step"], of["to_step"])
         ]
     return EventRead.model_validate(
         {"id": event.number, "type": event.type, "at": event.at, "attempt": event.attempt, "data": data}
     )
+
+
+def _points(session: Session, events: Sequence[Event]) -> dict[str, list[Point]]:
+    """The figures of all these events by their run, in order of steps.
+
+    They are looked up together: each look goes through all the names of a run to find a step.
+    """
+    spans: dict[str, tuple[int, int]] = {}
+    for of in (of for event in events if event.type == "metric" for of in event.data["ranges"]):
+        low, high = spans.get(of["run"], (of["from_step"], of["to_step"]))
+        spans[of["run"]] = min(low, of["from_step"]), max(high, of["to_step"])
+    return {
+        run: sorted(
+            queries.metrics(session, events[0].job_id, run=run, from_step=low, to_step=high), key=_step
+        )
+        for run, (low, high) in spans.items()
+    }
+
+
+def _within(points: Sequence[Point], from_step: int, to_step: int) -> list[Point]:
+    """By name, then step."""
+    first, end = bisect_left(points, from_step, key=_step), bisect_right(points, to_step, key=_step)
+    return sorted(points[first:end])
+
+
+def _step(point: Point) -> int:
+    return point.step
 
 
 def has_more_to_tell(job: Job, after: int) -> bool:
@@ -73,9 +104,7 @@ def _read(house: House, project_id: str, job_id: str, after: int) -> tuple[list[
     """The next events, and whether they are the last ones."""
     with house.sessions.reading() as session:
         job = queries.get_job(session, project_id, job_id)
-        events = [
-            show_event(session, event) for event in queries.events_after(session, job_id, after, limit=_BATCH)
-        ]
+        events = show_events(session, queries.events_after(session, job_id, after, limit=_BATCH))
     last = events[-1].id if events else after
     return events, not has_more_to_tell(job, last)
 

@@ -50,8 +50,8 @@ async def list_events(
             last = min(after, job.last_event + 1) - 1 if after is not None else job.last_event
             first = max(0, last - limit)
             events = queries.events_after(session, job_id, first, limit=max(last - first, 0))
-            data = [event_stream.show_event(session, event) for event in reversed(events)]
-        return Page(data=data, has_more=first > 0)
+            data = event_stream.show_events(session, events)
+        return Page(data=data[::-1], has_more=first > 0)
 
     def has_more_to_tell(seen: int) -> bool:
         with house.sessions.reading() as session:

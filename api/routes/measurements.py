@@ -9,12 +9,11 @@ from fastapi.responses import PlainTextResponse
 from api.dependencies import CallerDep, HouseDep, PagingDep
 from api.openapi import problems
 from api.routes.guarded import guarded_router
-from api.schemas.jobs import AttemptRead, CheckpointRead, MetricList, MetricPoint
+from api.schemas.jobs import AttemptRead, CheckpointRead, MetricList
 from api.schemas.shared import Page
 from api.thinning import thin
 from ledger import queries
 from ledger.errors import NotFound
-from ledger.tables import Metric
 
 router = guarded_router("/v1/jobs", "measurements")
 
@@ -37,10 +36,10 @@ def list_metrics(
     if max_points is not None:
         curves = groupby(rows, key=lambda row: (row.run, row.name))
         rows = [point for _, curve in curves for point in thin(list(curve), at_most=max_points, value=_value)]
-    return MetricList(data=[MetricPoint.model_validate(row) for row in rows])
+    return MetricList.model_validate({"data": rows}, from_attributes=True)
 
 
-def _value(row: Metric) -> float:
+def _value(row: queries.Point) -> float:
     return row.value
 
 

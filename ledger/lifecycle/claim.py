@@ -54,7 +54,7 @@ def claim_next(session: Session, *, lanes: Sequence[str], worker: str, lease_s: 
         inputs = inputs_of(session, job)
         problems = misfits(document, inputs)
         if not problems:
-            checkpoints = tuple(session.scalars(newest_checkpoints(job.id)))
+            checkpoints = tuple(session.scalars(newest_checkpoints(job.id))) if job.attempt > 1 else ()
             return Claim(hold, job, document, inputs, checkpoints)
         message = "; ".join(f"{problem.pointer}: {problem.detail}" for problem in problems)
         first = problems[0]
@@ -94,6 +94,8 @@ def _turns(session: Session, lanes: Sequence[str]) -> list[tuple[str, str]]:
     )
     # Asked for beforehand: PostgreSQL cannot tell how few they are, and would read every job there is.
     ids = [id for id in session.scalars(first_of_each) if id is not None]
+    if not ids:
+        return []
     firsts = session.execute(
         select(
             Job.project_id,

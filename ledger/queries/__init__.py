@@ -18,13 +18,22 @@ from ledger.queries.objects import (
     list_jobs,
     list_models,
 )
-from ledger.queries.traces import artifacts, attempts, checkpoints, events_after, log_text, metrics
+from ledger.queries.traces import (
+    Point,
+    artifacts,
+    attempts,
+    checkpoints,
+    events_after,
+    log_text,
+    metrics,
+)
 from ledger.queries.waiting import Place, free_slots, list_queue, queue_places, queue_position, waiting
 
 __all__ = [
     "Head",
     "Page",
     "Place",
+    "Point",
     "artifacts",
     "attempts",
     "best_checkpoint",
