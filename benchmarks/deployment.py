@@ -9,9 +9,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 import httpx
 import psutil
@@ -48,7 +47,7 @@ class Service:
     key: str
     pid: int
     """Of `limbeck up`, or of the API where it runs alone."""
-    environment: Mapping[str, str] = MappingProxyType({})
+    environment: Mapping[str, str] = field(default_factory=dict)
     """Where the API runs alone, of every process that belongs to it."""
 
     def client(self) -> Client:
