@@ -19,6 +19,7 @@ from ledger.keys import create_key
 from ledger.settings import Settings
 from tests.faults.doomed import Place
 from tests.faults.yard import ROOT, STAND_IN, Yard, as_environment
+from tests.servers.process import ends_with_parent
 from tests.worker.scripted import document, quick
 from worker import processes
 
@@ -188,7 +189,14 @@ class Fleet:
             "LIMBECK_LOG_FORMAT": "json",
             **as_environment(self.settings),
         }
-        doomed = [sys.executable, "-P", "-m", "tests.faults.doomed", str(self.place.path)]
+        doomed = [
+            *ends_with_parent(),
+            sys.executable,
+            "-P",
+            "-m",
+            "tests.faults.doomed",
+            str(self.place.path),
+        ]
         with (self._folder / "fleet.log").open("ab") as log:
             return subprocess.Popen(
                 [*doomed, *self._words[name]], cwd=self._folder, env=environment, stdout=log, stderr=log

@@ -19,6 +19,7 @@ from ledger.queries import attempts, checkpoints, events_after, get_job, log_tex
 from ledger.queue import Doorbell
 from ledger.settings import Settings
 from ledger.workers import list_workers
+from tests.servers.process import ends_with_parent
 from tests.worker.scripted import quick, submit
 from worker import processes
 from worker.sweep import Sweep
@@ -56,7 +57,7 @@ class Yard:
         }
         with (self._tmp_path / "workers.log").open("ab") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-P", "-m", "worker", *(words or ("--lanes", "cpu"))],
+                [*ends_with_parent(), sys.executable, "-P", "-m", "worker", *(words or ("--lanes", "cpu"))],
                 cwd=self._tmp_path,
                 env=environment,
                 stdout=log,

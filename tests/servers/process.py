@@ -63,7 +63,7 @@ class Server:
         self._log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*_ends_with_parent(), *command],
+                [*ends_with_parent(), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -89,7 +89,8 @@ class Server:
             time.sleep(0.02)
 
 
-def _ends_with_parent() -> list[str]:
+def ends_with_parent() -> list[str]:
+    """What a command begins with that is to end when this process does, however that ends."""
     if shutil.which("setpriv") is None:
         return []
     return ["setpriv", "--pdeathsig", "INT", "--"]
