@@ -198,9 +198,7 @@ class Fleet:
             str(self.place.path),
         ]
         with (self._folder / "fleet.log").open("ab") as log:
-            return subprocess.Popen(
-                [*doomed, *self._words[name]], cwd=self._folder, env=environment, stdout=log, stderr=log
-            )
+            return subprocess.Popen(command, cwd=self._folder, env=environment, stdout=log, stderr=log)
 
     def _key(self) -> str:
         with self.yard.sessions.writing() as session:
