@@ -58,8 +58,6 @@ class Fleet:
         self.place = Place(folder / "place")
         self.place.make()
         self.submitted: list[str] = []
-        self.real = False
-        """Whether the science itself runs, instead of a chain."""
         self._folder = folder
         self._running: dict[str, Process] = {}
         self._words = {
@@ -180,23 +178,16 @@ class Fleet:
         return (self._folder / "fleet.log").read_text(errors="replace")[-8000:]
 
     def _begin(self, name: str) -> Process:
-        packages = [str(ROOT)] if self.real else [str(STAND_IN), str(ROOT)]
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": os.environ["HOME"],
             "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": os.pathsep.join(packages),
+            "PYTHONPATH": os.pathsep.join([str(STAND_IN), str(ROOT)]),
             "LIMBECK_LOG_FORMAT": "json",
             **as_environment(self.settings),
         }
-        doomed = [
-            *ends_with_parent(),
-            sys.executable,
-            "-P",
-            "-m",
-            "tests.faults.doomed",
-            str(self.place.path),
-        ]
+        doomed = [sys.executable, "-P", "-m", "tests.faults.doomed", str(self.place.path)]
+        command = [*ends_with_parent(), *doomed, *self._words[name]]
         with (self._folder / "fleet.log").open("ab") as log:
             return subprocess.Popen(command, cwd=self._folder, env=environment, stdout=log, stderr=log)
 
