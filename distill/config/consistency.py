@@ -129,6 +129,13 @@ def _of_losses(
                 f"'{term.kind}' has no meaning for {document.task}; of the outputs there are: {usable}",
                 "term_unfit",
             )
+        if training is not None and training.batch_size == 1 and term.kind in COMPARES_EXAMPLES:
+            yield Problem(
+                f"{place}/kind",
+                f"'{term.kind}' compares the examples of a batch with each other, and here a batch holds "
+                "one; set batch_size to 2 or more, or leave it out",
+                "nothing_to_compare_with",
+            )
         if training is not None and training.accumulate > 1 and term.kind in COMPARES_EXAMPLES:
             yield Problem(
                 f"{place}/kind",

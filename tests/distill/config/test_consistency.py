@@ -79,6 +79,11 @@ def stages(*names: str, **training: Any) -> list[dict[str, Any]]:
         ),
         ({"via": {**MLP, "losses": [{"kind": "cosine"}]}}, "/via/losses/0/kind", "term_unfit"),
         (
+            {"losses": [{"kind": "hard_target"}, {"kind": "similarity"}], "training": {"batch_size": 1}},
+            "/losses/1/kind",
+            "nothing_to_compare_with",
+        ),
+        (
             {"training": {"early_stopping": {"metric": "validation.r2"}}},
             "/training/early_stopping/metric",
             "metric_unfit",
