@@ -21,7 +21,7 @@ def pairs(
     (found,) = resolved(
         [section(kind, **said)], student=inside(student), teacher=inside(teacher), target=target, at=AT
     )
-    return [f"{pair.student} - {pair.teacher}" for pair in found.layers]  # type: ignore[union-attr]
+    return [f"{pair.student} - {pair.teacher}" for pair in found.layers]  # type: ignore[union-attr]  # of layers
 
 
 def refused(student: nn.Module, teacher: nn.Module, kind: str, **said: Any) -> Rejected:
