@@ -78,10 +78,22 @@ class CheckpointWritten(Section):
 class ArtifactWritten(Section):
     """A file of `out/` to keep."""
 
-    kind: Literal["student", "teacher", "export", "predictions", "metrics", "report", "log", "checkpoint"]
+    kind: Literal[
+        "student",
+        "teacher",
+        "export",
+        "predictions",
+        "metrics",
+        "report",
+        "card",
+        "manifest",
+        "log",
+        "checkpoint",
+    ]
     format: str
     path: str
     filename: str
+    """May have a folder before the name: `huggingface/config.json`."""
     media_type: str
     sha256: str
     bytes: int

@@ -3,6 +3,7 @@
     FOLDER/in/request.json          one of the requests below; `in` is read-only
     FOLDER/in/teachers/0/           a network (model.safetensors, tokenizer.json); 1, 2, ... of several
     FOLDER/in/student/              the network that the student starts from, where the job names one
+    FOLDER/in/incumbents/0/         a network that a gate puts the student beside; 1, 2, ... of several
     FOLDER/in/dataset/              {train,validation,test}.safetensors
     FOLDER/in/upload                the file to inspect
     FOLDER/in/checkpoint            the checkpoint to go on from
@@ -49,6 +50,16 @@ class Exit:
     DISK_FULL = 13
 
 
+class Incumbent(Section):
+    """A model that a gate puts the student beside."""
+
+    model: str
+    """Its id, as the document names it."""
+    said: str
+    """What the user called it: `name@alias`, a name or an id."""
+    network: Network
+
+
 class RunJob(Section):
     """`run`: one attempt of one job."""
 
@@ -58,6 +69,8 @@ class RunJob(Section):
     """In the order of the document; none where the job makes its teacher itself."""
     student: Network | None = None
     """The model that `student.model` names."""
+    incumbents: list[Incumbent] = []
+    """In the order of `document.incumbents`."""
     dataset: Dataset
     device: Literal["cpu", "cuda"] = "cpu"
     threads: Annotated[int, Field(ge=1)] = 1

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from distill.config.exports import Export
+from distill.config.gates import Gate
 from distill.config.losses import Cosine, HardTarget, LossTerm, MseLogits, SoftTarget
 from distill.config.names import MetadataKey, Name
 from distill.config.schedules import is_ever_positive
@@ -33,7 +35,7 @@ class Labels(Section):
 class Latency(Section):
     """The stated target on which latency is measured."""
 
-    device: Literal["cpu"] = "cpu"
+    device: Literal["cpu", "cuda"] = "cpu"
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 1
 
@@ -52,7 +54,8 @@ class Output(Section):
     """The model version that a finished student becomes."""
 
     name: Name
-    alias: Later = None
+    alias: Name | None = None
+    """Moves to the new version, where every gate passed."""
 
 
 class Resources(Section):
@@ -74,7 +77,9 @@ class Stage(Section):
     name: Name
     losses: Annotated[list[LossTerm], Field(min_length=1, max_length=32)]
     training: Training = Training()
-    quantize: Later = None
+    quantize: Literal["int8"] | None = None
+    """Learn with weights and activations rounded as an 8-bit export rounds them; left out where that
+    export costs no more than it may on the validation split."""
 
     @field_validator("losses", mode="after")
     @classmethod
@@ -112,8 +117,9 @@ class JobDocument(Section):
     training: Training | None = None
     stages: Annotated[list[Stage], Field(min_length=1, max_length=16)] | None = None
     evaluation: Evaluation = Evaluation()
-    gates: Later = None
-    exports: list[Literal["safetensors"]] = ["safetensors"]
+    gates: Annotated[list[Gate], Field(max_length=64)] = []
+    exports: Annotated[list[Export], Field(max_length=16)] = [Export(format="safetensors")]
+    """safetensors is always among them."""
     output: Output | None = None
     resources: Resources = Resources()
     limits: Limits = Limits()
@@ -196,18 +202,19 @@ class JobDocument(Section):
             )
         return self
 
-    @field_validator("exports", mode="before")
+    @field_validator("exports", mode="after")
     @classmethod
-    def _later_exports(cls, exports: Any) -> Any:
-        for export in exports if isinstance(exports, list) else ():
-            form = export.get("format") if isinstance(export, dict) else export
-            if form in ("onnx", "onnx-int8", "onnx-fp16", "huggingface", "executorch"):
-                raise PydanticCustomError(
-                    "not_available_yet",
-                    "the export '{form}' is not available in this version yet",
-                    {"form": form},
-                )
-        return exports
+    def _each_format_once(cls, exports: list[Export]) -> list[Export]:
+        formats = [export.format for export in exports]
+        if len(set(formats)) != len(formats):
+            raise PydanticCustomError("repeated_export", "each format may be listed once")
+        usual = [] if "safetensors" in formats else [Export(format="safetensors")]
+        return [*usual, *exports]
+
+    @property
+    def incumbents(self) -> list[str]:
+        """The models beside which gates put the student, each once, in their order."""
+        return list(dict.fromkeys(gate.incumbent for gate in self.gates if gate.incumbent is not None))
 
     @field_validator("losses", mode="after")
     @classmethod
