@@ -9,10 +9,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from distill.config.architectures import ARCHITECTURES
-from distill.config.consistency import Problem
 from distill.config.document import architecture_problems, problems_of
 from distill.config.folder import InspectDataset, InspectModel
 from distill.config.networks import Layer, Network
+from distill.config.problem import Problem
 from distill.config.section import Section
 from distill.config.students import NetworkToBuild
 from ledger.blobs import refer, release

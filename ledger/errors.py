@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from distill.config.consistency import Problem
+from distill.config.problem import Problem
 
 
 class LedgerError(Exception):

@@ -6,11 +6,11 @@ The training process asks the same of the records again, and more of the network
 from collections.abc import Iterable, Iterator
 
 from distill.config.architectures import TAKES
-from distill.config.consistency import Problem
 from distill.config.job import JobDocument
 from distill.config.layer_names import Side, names_of, unknown_layers
 from distill.config.networks import Dataset as Data
 from distill.config.networks import Layer, Network
+from distill.config.problem import Problem
 from distill.config.tasks import TASKS, InputKind
 from distill.config.teachers import Mutual, TeacherToTrain
 from ledger.inputs import Inputs

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from distill.config.consistency import Problem
 from distill.config.networks import Dataset, Network
+from distill.config.problem import Problem
 from distill.config.tasks import TASKS, Target
 
 _NUMBERED = re.compile(r"LABEL_\d+", re.IGNORECASE)

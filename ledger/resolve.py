@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, case, select
 from sqlalchemy.orm import Session
 
-from distill.config.consistency import Problem
 from distill.config.job import JobDocument
+from distill.config.problem import Problem
 from ledger.errors import SpecInvalid
 from ledger.identifiers import is_id
 from ledger.inputs import Inputs

@@ -1,23 +1,14 @@
 """What the parts of a document say about each other: mistakes that no single field shows. Torch-free."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from distill.config.job import JobDocument, Stage
 from distill.config.losses import COMPARES_EXAMPLES, LossTerm
+from distill.config.problem import Problem
 from distill.config.schedules import WeightOfShare, is_ever_positive
 from distill.config.tasks import BETWEEN_LAYERS, TASKS
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.config.training import Training
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong. `pointer` is a JSON pointer (RFC 6901) into the document."""
-
-    pointer: str
-    detail: str
-    code: str
 
 
 def contradictions(document: JobDocument) -> Iterator[Problem]:

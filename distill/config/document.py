@@ -11,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from distill.config.architectures import ARCHITECTURES
-from distill.config.consistency import Problem, contradictions
+from distill.config.consistency import contradictions
 from distill.config.job import JobDocument
+from distill.config.problem import Problem
 from distill.config.students import NetworkToBuild
 from distill.config.teachers import Mutual, TeacherToTrain
 

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Literal
 
-from distill.config.consistency import Problem
 from distill.config.losses import OUTPUTS, LayerTerm, LossTerm
 from distill.config.networks import Layer
+from distill.config.problem import Problem
 
 INPUT = ":input"
 """After the name of a layer: what it takes, instead of what it gives."""
