@@ -52,7 +52,7 @@ proofs: ## the tests that take minutes each, which `make test` leaves out
 
 faults: ## kill, freeze, cut off and fill up the service some hundred times; prints what was lost
 	@scripts/setup --dev
-	LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -m faults -n $(workers) --dist worksteal tests/faults $(args)
+	LIMBECK_TEST_REQUIRE_REAL=1 $(pytest) -m faults -n $(workers) --dist worksteal tests/faults tests/ledger $(args)
 
 bench: ## measure, and print ratios against something measured in the same run
 	@scripts/setup --dev

@@ -44,7 +44,7 @@ def resolve(session: Session, *, project_id: str, document: JobDocument, holding
     start = document.student.model
     student = search.model("student", start, at="/student/model") if start is not None else None
     dataset = search.dataset(document.dataset)
-    problems = [*unfit_by_itself(document), *_out_of_reach(session, document), *search.problems]
+    problems = [*unfit_by_itself(document), *_out_of_reach(session, lane_of(document)), *search.problems]
     found = tuple(teacher for teacher in teachers if teacher is not None)
     if search.problems or dataset is None:
         raise SpecInvalid(problems)
@@ -92,8 +92,17 @@ def lane_of(document: JobDocument) -> Lane:
     return Lane.GPU if document.resources.gpus else Lane.CPU
 
 
-def _out_of_reach(session: Session, document: JobDocument) -> list[Problem]:
-    lane = lane_of(document)
+def require_worker(session: Session, lane: str) -> None:
+    """Refuse a job that would wait for ever.
+
+    Raises:
+        SpecInvalid: no worker that was heard of has ever served this lane.
+    """
+    if problems := _out_of_reach(session, Lane(lane)):
+        raise SpecInvalid(problems)
+
+
+def _out_of_reach(session: Session, lane: Lane) -> list[Problem]:
     if not is_out_of_reach(session, lane):
         return []
     if lane is Lane.GPU:

@@ -13,7 +13,7 @@ from ledger.errors import DatabaseBusy, NotAllowedNow
 from ledger.identifiers import new_id
 from ledger.inputs import Inputs, inputs_of, tie
 from ledger.lifecycle.history import locked_job
-from ledger.resolve import lane_of, resolve, resolved_spec
+from ledger.resolve import lane_of, require_worker, resolve, resolved_spec
 from ledger.states import ACTIONS, TERMINAL, JobStatus
 from ledger.tables import Event, Job
 
@@ -71,11 +71,13 @@ def clone(session: Session, project_id: str, job_id: str) -> Job:
     Raises:
         NotFound: the project has no such job.
         NotAllowedNow: the job has not ended.
+        SpecInvalid: there is no worker any more that could run it.
     """
     original = locked_job(session, project_id, job_id)
     if original.status not in TERMINAL:
         actions = ACTIONS[JobStatus(original.status)]
         raise NotAllowedNow(original.status, actions, "only a job that has ended can be cloned")
+    require_worker(session, original.lane)
     job = Job(
         id=new_id("job_"),
         project_id=project_id,

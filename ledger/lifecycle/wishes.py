@@ -11,6 +11,7 @@ from ledger.blobs import release
 from ledger.database import now
 from ledger.errors import NotAllowedNow, PreconditionFailed
 from ledger.lifecycle.history import locked_job, turn
+from ledger.resolve import require_worker
 from ledger.states import ACTIONS, TERMINAL, JobStatus
 from ledger.tables import Artifact, Checkpoint, Job
 
@@ -88,12 +89,14 @@ def retry(session: Session, project_id: str, job_id: str) -> Change:
     Raises:
         NotFound: the project has no such job.
         NotAllowedNow: it has not failed, or another job has taken over its `dedupe_key`.
+        SpecInvalid: there is no worker any more that could run it.
     """
     job = locked_job(session, project_id, job_id)
     match job.status:
         case JobStatus.QUEUED:
             return Change(job, changed=False)
         case JobStatus.FAILED | JobStatus.CANCELLED:
+            require_worker(session, job.lane)
             job.fruitless_attempts = job.memory_kills = 0
             job.running_s = 0.0
             job.run_after = 0.0

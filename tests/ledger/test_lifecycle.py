@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from ledger import lifecycle, queries
+from ledger import lifecycle, queries, workers
 from ledger.database import Sessions, clock
-from ledger.errors import HoldLost, NotAllowedNow, NotFound, PreconditionFailed
+from ledger.errors import HoldLost, NotAllowedNow, NotFound, PreconditionFailed, SpecInvalid
 from ledger.identifiers import new_id
 from ledger.lifecycle import Hold, KeptArtifact
 from ledger.states import ACTIONS, TERMINAL, TRANSITIONS, JobStatus
@@ -195,6 +195,23 @@ def test_a_clone_runs_the_same_document_as_a_job_of_its_own(sessions: Sessions, 
         assert copy.resolved_spec == job.resolved_spec
         assert story(session, copy.id) == [(1, "state", "queued")]
         assert claimed(session).job.id == copy.id
+
+
+def test_neither_a_clone_nor_a_retry_may_wait_for_a_worker_that_never_comes(
+    sessions: Sessions, job: Job
+) -> None:
+    with sessions.writing() as session:
+        lifecycle.cancel(session, job.project_id, job.id)
+        workers.announce(
+            session, name="w", lanes=["gpu"], slots=1, devices=["0"], memory_bytes=1, sandbox="limits"
+        )
+    for verb in (lifecycle.clone, lifecycle.retry):
+        with (
+            pytest.raises(SpecInvalid, match="every worker here runs jobs on GPUs alone"),
+            sessions.writing() as session,
+        ):
+            verb(session, job.project_id, job.id)
+    assert read(sessions, job).status == "cancelled"
 
 
 def test_an_amendment_changes_the_version_and_respects_if_match(sessions: Sessions, job: Job) -> None:

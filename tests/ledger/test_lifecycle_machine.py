@@ -209,13 +209,18 @@ class Lifecycle(RuleBasedStateMachine):
         return nullcontext() if self.current(hold) else pytest.raises(HoldLost)
 
 
-def test_no_order_of_events_breaks_the_lifecycle_of_a_job(sessions: Sessions, project_id: str) -> None:
+@pytest.mark.parametrize(
+    "orders", [12, pytest.param(200, marks=[pytest.mark.long, pytest.mark.faults, pytest.mark.timeout(900)])]
+)
+def test_no_order_of_events_breaks_the_lifecycle_of_a_job(
+    sessions: Sessions, project_id: str, orders: int
+) -> None:
     with sessions.writing() as session:
         a_dataset(session, project_id)
     run_state_machine_as_test(
         lambda: Lifecycle(sessions, project_id),
         settings=settings(
-            max_examples=12,
+            max_examples=orders,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,
