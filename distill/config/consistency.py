@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from distill.config.gating import gate_problems
 from distill.config.job import JobDocument, Stage
 from distill.config.losses import COMPARES_EXAMPLES, LossTerm
 from distill.config.problem import Problem
@@ -30,6 +31,7 @@ def contradictions(document: JobDocument) -> Iterator[Problem]:
         yield from _of_training(document, document.via.training, "/via/training")
     if document.via is not None and document.via.losses is not None:
         yield from _of_losses(document, document.via.losses, document.via.training, "/via/losses")
+    yield from gate_problems(document)
 
 
 def _of_teachers(document: JobDocument) -> Iterator[Problem]:

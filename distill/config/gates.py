@@ -47,3 +47,8 @@ class Gate(Section):
     def incumbent(self) -> str | None:
         """The model beside which this gate puts the student, where it names one."""
         return None if self.relative_to in (None, "teacher", "control") else self.relative_to
+
+    @property
+    def format(self) -> str | None:
+        """The export that this gate is on; None where it is on the student."""
+        return None if self.on == "student" else self.on.removeprefix("export:")

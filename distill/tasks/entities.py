@@ -1,17 +1,9 @@
 """Entities in sentences whose words are tagged B-kind, I-kind or O (Ramshaw and Marcus, 1995)."""
 
-import re
-
 from torch import Tensor
 
-_TAG = re.compile(r"O|[BI]-.+")
 Entity = tuple[int, int, int, str]
 """Of which example, its first word, the word after its last, and its kind."""
-
-
-def are_bio(names: list[str]) -> bool:
-    """Whether these tags mark entities: all of them O, B-kind or I-kind, and not O alone."""
-    return names != ["O"] and all(_TAG.fullmatch(name) for name in names)
 
 
 def entity_f1(picked: Tensor, labels: Tensor, examples: Tensor, names: list[str]) -> float:

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from distill.config.figures import are_bio
 from distill.config.tasks import Target
 from distill.preprocess import Inputs
 from distill.tasks.classes import Classes
-from distill.tasks.entities import are_bio, entity_f1
+from distill.tasks.entities import entity_f1
 from distill.tasks.science import Scores
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.tasks.entities import are_bio, entity_f1
+from distill.config.figures import are_bio
+from distill.tasks.entities import entity_f1
 from distill.tasks.tags import Tags
 
 TAGS = Tags()
