@@ -1,4 +1,4 @@
-"""What a job refers to: the models that teach or that its student starts from, and its dataset."""
+"""What a job refers to: models that teach, that its student starts from or is put beside, and a dataset."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from distill.config.job import JobDocument
 from ledger.states import InputStatus
 from ledger.tables import Dataset, Job, JobModel, Model
 
-TEACHER, STUDENT = "teacher", "student"
+TEACHER, STUDENT, INCUMBENT = "teacher", "student", "incumbent"
 """The parts that a model may have in a job."""
 
 
@@ -35,6 +35,8 @@ class Inputs:
     student: Model | None
     """The model that the student starts from, where the document names one."""
     dataset: Dataset
+    incumbents: tuple[Model, ...] = ()
+    """Those beside which gates put the student, each once, in the order of the resolved document."""
 
     def parts(self) -> Iterator[tuple[str, int, Model]]:
         """Every model with its part and its position in that part."""
@@ -42,6 +44,8 @@ class Inputs:
             yield TEACHER, position, teacher
         if self.student is not None:
             yield STUDENT, 0, self.student
+        for position, incumbent in enumerate(self.incumbents):
+            yield INCUMBENT, position, incumbent
 
     def being_inspected(self) -> tuple[str, ...]:
         """Ids of those that are not known yet."""
@@ -62,19 +66,25 @@ def inputs_of(session: Session, job: Job) -> Inputs:
         teachers=tuple(model for role, model in models if role == TEACHER),
         student=next((model for role, model in models if role == STUDENT), None),
         dataset=session.get_one(Dataset, job.dataset_id),
+        incumbents=tuple(model for role, model in models if role == INCUMBENT),
     )
 
 
 def inputs_named(session: Session, document: JobDocument) -> Inputs | None:
     """The rows behind a resolved document, which names ids; None where one was deleted since."""
-    teachers = [session.get(Model, teacher.model) for teacher in document.uploaded_teachers]
-    start = document.student.model
-    student = session.get(Model, start) if start is not None else None
+    teachers = _all(session, [teacher.model for teacher in document.uploaded_teachers])
+    student = _all(session, [document.student.model] if document.student.model is not None else [])
+    incumbents = _all(session, document.incumbents)
     dataset = session.get(Dataset, document.dataset)
-    found = tuple(teacher for teacher in teachers if teacher is not None)
-    if dataset is None or len(found) < len(teachers) or (student is None and start is not None):
+    if dataset is None or teachers is None or student is None or incumbents is None:
         return None
-    return Inputs(found, student, dataset)
+    return Inputs(teachers, student[0] if student else None, dataset, incumbents)
+
+
+def _all(session: Session, ids: list[str]) -> tuple[Model, ...] | None:
+    """These models in order; None where one of them is gone."""
+    found = tuple(model for id in ids if (model := session.get(Model, id)) is not None)
+    return found if len(found) == len(ids) else None
 
 
 def tie(session: Session, job: Job, inputs: Inputs) -> None:

@@ -48,6 +48,13 @@ def places_of_teachers(document: JobDocument) -> list[str]:
     return [f"/teachers/{number}/model" for number in range(len(document.teachers))]
 
 
+def places_of_incumbents(document: JobDocument) -> Iterator[tuple[str, str]]:
+    """Each of the document's `incumbents`, and where it names it first."""
+    named = [gate.incumbent for gate in document.gates]
+    for reference in document.incumbents:
+        yield reference, f"/gates/{named.index(reference)}/relative_to"
+
+
 def _network(model: Model | None) -> Network | None:
     """What the inspection found, where there has been one."""
     return Network.model_validate(model.network) if model is not None and model.network else None

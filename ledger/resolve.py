@@ -1,22 +1,21 @@
 """From the document as written to the one that runs: names become ids, inputs are matched."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Select, case, select
+from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
 from distill.config.job import JobDocument
 from distill.config.problem import Problem
 from ledger.errors import SpecInvalid
-from ledger.identifiers import is_id
 from ledger.inputs import Inputs
-from ledger.matching import misfits, places_of_teachers, unfit_by_itself
+from ledger.matching import misfits, places_of_incumbents, places_of_teachers, unfit_by_itself
 from ledger.states import InputStatus, Lane
 from ledger.tables import Dataset, Job, Model
+from ledger.versions import Input, nothing_meant, version_meant
 from ledger.workers import REMEMBERED_DAYS, is_out_of_reach
-
-Input = TypeVar("Input", Model, Dataset)
 
 
 @dataclass(frozen=True)
@@ -44,27 +43,22 @@ def resolve(session: Session, *, project_id: str, document: JobDocument, holding
     start = document.student.model
     student = search.model("student", start, at="/student/model") if start is not None else None
     dataset = search.dataset(document.dataset)
+    incumbents = {
+        reference: search.model("incumbent", reference, at=at)
+        for reference, at in places_of_incumbents(document)
+    }
     problems = [*unfit_by_itself(document), *_out_of_reach(session, lane_of(document)), *search.problems]
     found = tuple(teacher for teacher in teachers if teacher is not None)
     if search.problems or dataset is None:
         raise SpecInvalid(problems)
-    inputs = Inputs(found, student, dataset)
-    problems += misfits(document, inputs)
+    beside = {reference: model for reference, model in incumbents.items() if model is not None}
+    by_id = {model.id: model for model in beside.values()}  # two references may mean one version
+    inputs = Inputs(found, student, dataset, tuple(by_id.values()))
+    filled = _filled(document, inputs, beside)
+    problems += misfits(filled, inputs)
     if problems:
         raise SpecInvalid(problems)
-    return Resolved(_filled(document, inputs), inputs, inputs.being_inspected())
-
-
-def version_meant(table: type[Input], project_id: str, reference: str) -> Select[Input]:
-    """What an id or a name means: of a name the newest version that is ready, else that is being
-    inspected, else the newest."""
-    query = select(table).where(table.project_id == project_id)
-    if is_id(reference, "mdl_" if table is Model else "dst_"):
-        return query.where(table.id == reference)
-    readiness = case(
-        (table.status == InputStatus.READY, 0), (table.status == InputStatus.INSPECTING, 1), else_=2
-    )
-    return query.where(table.name == reference).order_by(readiness, table.version.desc()).limit(1)
+    return Resolved(filled, inputs, inputs.being_inspected())
 
 
 def resolved_spec(document: JobDocument) -> dict[str, Any]:
@@ -125,32 +119,28 @@ class _Search:
     problems: list[Problem] = field(default_factory=list)
 
     def model(self, part: str, reference: str, *, at: str) -> Model | None:
-        return self._find(Model, "model", part, reference, at)
+        return self._find(Model, part, reference, at)
 
     def dataset(self, reference: str) -> Dataset | None:
-        return self._find(Dataset, "dataset", "dataset", reference, "/dataset")
+        return self._find(Dataset, "dataset", reference, "/dataset")
 
-    def _find(self, table: type[Input], what: str, part: str, reference: str, at: str) -> Input | None:
+    def _find(self, table: type[Input], part: str, reference: str, at: str) -> Input | None:
         found = self.session.scalars(self._query(table, reference)).one_or_none()
-        if "@" in reference:
-            self._refuse(at, "aliases are not available in this version yet", "not_available_yet")
-        elif found is None:
-            self._refuse(at, f"there is no {what} {reference!r}; register it first", f"unknown_{what}")
+        if found is None:
+            self.problems.append(nothing_meant(self.session, table, self.project_id, reference, at=at))
         elif found.status == InputStatus.REJECTED:
             reason = (found.problem or {}).get("message", "it cannot be used")
-            self._refuse(at, f"the {part} {found.name!r} was rejected: {reason}", "input_rejected")
+            detail = f"the {part} {found.name!r} was rejected: {reason}"
+            self.problems.append(Problem(at, detail, "input_rejected"))
         return found
 
     def _query(self, table: type[Input], reference: str) -> Select[Input]:
         query = version_meant(table, self.project_id, reference)
         return query.with_for_update(read=True, key_share=True) if self.holding else query
 
-    def _refuse(self, pointer: str, detail: str, code: str) -> None:
-        self.problems.append(Problem(pointer, detail, code))
 
-
-def _filled(document: JobDocument, inputs: Inputs) -> JobDocument:
-    """The document with ids for names."""
+def _filled(document: JobDocument, inputs: Inputs, beside: Mapping[str, Model]) -> JobDocument:
+    """The document with ids for names; `beside` has the model of each reference in a gate."""
     changes: dict[str, Any] = {"dataset": inputs.dataset.id}
     if document.teachers is not None:
         changes["teachers"] = [
@@ -161,4 +151,11 @@ def _filled(document: JobDocument, inputs: Inputs) -> JobDocument:
         changes["teacher"] = inputs.teachers[0].id
     if inputs.student is not None:
         changes["student"] = document.student.model_copy(update={"model": inputs.student.id})
+    if beside:
+        changes["gates"] = [
+            gate
+            if gate.incumbent is None
+            else gate.model_copy(update={"relative_to": beside[gate.incumbent].id})
+            for gate in document.gates
+        ]
     return document.model_copy(update=changes)

@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from ledger.errors import NotFound
-from ledger.resolve import version_meant
 from ledger.tables import Artifact, Chore, Dataset, File, Job, Model
+from ledger.versions import version_meant
 
 Item = TypeVar("Item", Job, Model, Dataset, File, Artifact, Chore)
 
@@ -57,12 +57,12 @@ def get_chore(session: Session, project_id: str, chore_id: str) -> Chore:
 
 
 def find_model(session: Session, project_id: str, reference: str) -> Model:
-    """By id, or by name as `ledger.resolve.version_meant` says."""
+    """By id, name or `name@alias`, as `ledger.versions.version_meant` says."""
     return _one(session, version_meant(Model, project_id, reference), "model", reference)
 
 
 def find_dataset(session: Session, project_id: str, reference: str) -> Dataset:
-    """By id, or by name as `ledger.resolve.version_meant` says."""
+    """By id, or by name as `ledger.versions.version_meant` says."""
     return _one(session, version_meant(Dataset, project_id, reference), "dataset", reference)
 
 

@@ -1,6 +1,6 @@
 """The rows of the ledger. Every time is in epoch seconds by the clock of the database."""
 
-from ledger.tables.access import ApiKey, IdempotencyKey, Lease, Project
+from ledger.tables.access import ApiKey, IdempotencyKey, Lease, Project, SigningKey
 from ledger.tables.declaration import Table
 from ledger.tables.inputs import Blob, Dataset, File, Model, Reference
 from ledger.tables.jobs import (
@@ -13,9 +13,12 @@ from ledger.tables.jobs import (
     LogChunk,
     Metric,
 )
+from ledger.tables.registry import Alias, AliasMove
 from ledger.tables.work import Chore, Worker
 
 __all__ = [
+    "Alias",
+    "AliasMove",
     "ApiKey",
     "Artifact",
     "Attempt",
@@ -34,6 +37,7 @@ __all__ = [
     "Model",
     "Project",
     "Reference",
+    "SigningKey",
     "Table",
     "Worker",
 ]

@@ -1,8 +1,9 @@
-"""Who may do what: projects, keys, what a repeated request was answered, and singleton leases."""
+"""Who may do what: projects, keys, by what the service signs, what a repeated request was answered, and
+singleton leases."""
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, String
+from sqlalchemy import CheckConstraint, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.tables.declaration import Born, Id, ProjectId, Table
@@ -54,6 +55,18 @@ class IdempotencyKey(Table):
     status: Mapped[int | None]
     headers: Mapped[dict[str, Any] | None]
     body: Mapped[dict[str, Any] | None]
+
+
+class SigningKey(Table):
+    """The public part of a key that signs manifests, or once did."""
+
+    __tablename__ = "signing_keys"
+
+    id: Mapped[Id]
+    """The beginning of the sha256 of the raw public key."""
+    public_key: Mapped[str] = mapped_column(Text)
+    """PEM."""
+    created_at: Mapped[Born]
 
 
 class Lease(Table):

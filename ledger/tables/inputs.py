@@ -51,6 +51,8 @@ class Model(Table):
     file_id: Mapped[str | None] = mapped_column(ForeignKey("files.id"))
     job_id: Mapped[str | None] = mapped_column(String(40), index=True)
     """The job whose student this is."""
+    conclusion: Mapped[str | None] = mapped_column(String(24))
+    """That job's, which may be deleted before its student is; None of an upload."""
     declared: Mapped[dict[str, Any]]
     """What the request said."""
     network: Mapped[dict[str, Any] | None]

@@ -105,11 +105,12 @@ Index("ix_jobs_claim", Job.project_id, Job.lane, Job.status, Job.priority.desc()
 
 
 class JobModel(Table):
-    """A model that a job needs: one of its teachers, or what its student starts from."""
+    """A model that a job needs: one of its teachers, what its student starts from, or what a gate puts
+    the student beside."""
 
     __tablename__ = "job_models"
     __table_args__ = (
-        CheckConstraint("role IN ('teacher','student')", name="role_known"),
+        CheckConstraint("role IN ('teacher','student','incumbent')", name="role_known"),
         Index(None, "model_id"),
     )
 

@@ -146,12 +146,6 @@ def test_a_worker_that_left_in_good_order_may_come_back(sessions: Sessions, proj
     assert problems(sessions, project_id, resources={"gpus": 1}) == [("/resources/gpus", "no_worker_for_it")]
 
 
-def test_an_alias_is_for_later(sessions: Sessions, project_id: str) -> None:
-    with sessions.writing() as session:
-        a_dataset(session, project_id)
-    assert problems(sessions, project_id, teacher="t@prod") == [("/teacher", "not_available_yet")]
-
-
 @pytest.mark.parametrize(
     ("labels", "code"),
     [

@@ -178,6 +178,87 @@ def test_a_table_that_is_copied_keeps_its_checks_and_its_partial_index(
         insert(engine, "jobs", {**job, "id": "job_6", "dedupe_key": "nightly"})
 
 
+@pytest.fixture
+def before_the_registry(empty_database_url: str) -> Iterator[tuple[str, Engine]]:
+    """A job of revision 0004 that has succeeded, its teacher, its student, and one whose job is gone."""
+    command.upgrade(config(empty_database_url), "0004")
+    engine = create_engine(empty_database_url)
+    insert(engine, "projects", {"id": "prj_1", "name": "default"})
+    of_a_project = {"project_id": "prj_1", "name": "n", "status": "ready", "declared": "{}"}
+    insert(engine, "datasets", {**of_a_project, "id": "dst_1", "version": 1})
+    for version, job_id in enumerate((None, "job_1", "job_0"), start=1):
+        insert(
+            engine,
+            "models",
+            {**of_a_project, "id": f"mdl_{version}", "version": version, "job_id": job_id},
+        )
+    job = {name: value for name, value in OLD_JOB.items() if name != "teacher_id"}
+    insert(engine, "jobs", {**job, "status": "succeeded", "conclusion": "export_failed"})
+    insert(engine, "job_models", TIED)
+    yield empty_database_url, engine
+    engine.dispose()
+
+
+TIED = {"job_id": "job_1", "project_id": "prj_1", "role": "teacher", "position": 0, "model_id": "mdl_1"}
+
+
+def test_students_learn_the_conclusion_of_their_jobs_and_uploads_have_none(
+    before_the_registry: tuple[str, Engine],
+) -> None:
+    url, engine = before_the_registry
+    command.upgrade(config(url), "0005")
+    with engine.connect() as connection:
+        said = connection.execute(text("SELECT conclusion FROM models ORDER BY version")).scalars().all()
+    assert said == [None, "export_failed", "no_gate"]
+
+
+def test_a_job_may_have_an_incumbent_from_0005_on_and_the_way_down_forgets_it(
+    before_the_registry: tuple[str, Engine],
+) -> None:
+    url, engine = before_the_registry
+    with pytest.raises(IntegrityError, match="role_known"):
+        insert(engine, "job_models", {**TIED, "role": "incumbent"})
+    command.upgrade(config(url), "0005")
+    insert(engine, "job_models", {**TIED, "role": "incumbent"})
+    with pytest.raises(IntegrityError, match="ck_job_models_role_known"):
+        insert(engine, "job_models", {**TIED, "role": "examiner"})
+    command.downgrade(config(url), "0004")
+    with engine.connect() as connection:
+        roles = connection.execute(text("SELECT role FROM job_models")).scalars().all()
+    assert roles == ["teacher"]
+    with pytest.raises(IntegrityError, match="role_known"):
+        insert(engine, "job_models", {**TIED, "role": "incumbent"})
+
+
+def test_a_job_that_goes_takes_its_ties_along_after_the_table_was_copied(
+    before_the_registry: tuple[str, Engine],
+) -> None:
+    url, _ = before_the_registry
+    command.upgrade(config(url), "0005")
+    sessions = connect(url)
+    with sessions.writing() as session:
+        session.execute(text("DELETE FROM jobs"))
+        assert session.execute(text("SELECT count(*) FROM job_models")).scalar_one() == 0
+    sessions.dispose()
+
+
+def test_no_check_on_postgresql_has_the_name_of_its_table_twice(postgresql_url: str) -> None:
+    engine = create_engine(postgresql_url)
+    with engine.connect() as connection:
+        checks = connection.execute(
+            text("SELECT conname FROM pg_constraint WHERE contype = 'c' AND conname LIKE 'ck_%'")
+        ).scalars()
+        assert sorted(checks) == [
+            "ck_chores_running_leased",
+            "ck_idempotency_keys_answer_whole",
+            "ck_idempotency_keys_in_flight_leased",
+            "ck_job_models_role_known",
+            "ck_jobs_running_leased",
+            "ck_jobs_status_known",
+        ]
+    engine.dispose()
+
+
 def test_every_constraint_has_a_name_of_ours() -> None:
     for table in Table.metadata.tables.values():
         for constraint in table.constraints:
