@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import select
@@ -13,6 +12,7 @@ from api.schemas.inputs import Rejection
 from api.schemas.jobs import ArtifactRead, AttemptRead, JobRead
 from api.schemas.models import ModelRead
 from ledger import queries
+from ledger.manifest import dataset_sha256
 from ledger.tables import Artifact, Attempt, Dataset, Job, Model
 
 _LINKS = ("events", "metrics", "logs", "attempts", "checkpoints", "artifacts", "report")
@@ -101,19 +101,11 @@ def show_dataset(dataset: Dataset) -> DatasetRead:
             "examples": sum(split.examples for split in splits.values()) if splits else None,
             "splits": splits,
             "report": dataset.inspection or {},
-            "sha256": _identity(data),
+            "sha256": dataset_sha256(data),
             "license": dataset.declared.get("license"),
             "problem": _rejection(dataset.problem),
         }
     )
-
-
-def _identity(data: dict[str, Any]) -> str | None:
-    """One sha256 for the three splits: of theirs, in the order of their names."""
-    splits = data.get("splits")
-    if not splits:
-        return None
-    return sha256("".join(splits[name]["sha256"] for name in sorted(splits)).encode()).hexdigest()
 
 
 def _rejection(problem: dict[str, Any] | None) -> Rejection | None:

@@ -1,4 +1,5 @@
-"""`python -m ledger.bootstrap [--key-file FILE]`: the default project and the first key, once."""
+"""`python -m ledger.bootstrap [--key-file FILE]`: the default project and the first key, once; and at
+every start the key that signs, where it is missing, with its public part among those that are listed."""
 
 import argparse
 import os
@@ -9,8 +10,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.orm import Session
 
 from ledger.database import Sessions, connect, insert_or_keep
+from ledger.errors import SigningKeyUnusable
 from ledger.identifiers import new_id
 from ledger.keys import create_key
+from ledger.signing import ensure_key, list_key
 from ledger.tables import Project
 
 DEFAULT_PROJECT = "default"
@@ -23,6 +26,7 @@ class _Environment(BaseSettings):
 
     database_url: str
     bootstrap_key_file: Path | None = None
+    signing_key: Path | None = None
 
 
 def bootstrap(sessions: Sessions, key_file: Path | None) -> str | None:
@@ -39,6 +43,17 @@ def bootstrap(sessions: Sessions, key_file: Path | None) -> str | None:
         if key_file is not None:
             _write_privately(key_file, text)
     return text
+
+
+def show_signing_key(sessions: Sessions, path: Path) -> None:
+    """Make the key at `path` where there is none, and list its public part before it signs anything.
+
+    Raises:
+        SigningKeyUnusable: there is no such file and none can be made, or it holds no such key.
+    """
+    signer = ensure_key(path)
+    with sessions.writing() as session:
+        list_key(session, signer)
 
 
 def _new_project(session: Session) -> str | None:
@@ -67,7 +82,11 @@ def main() -> None:
     key_file = parser.parse_args().key_file
     sessions = connect(environment.database_url)
     try:
+        if environment.signing_key is not None:
+            show_signing_key(sessions, environment.signing_key)
         text = bootstrap(sessions, key_file)
+    except SigningKeyUnusable as error:
+        sys.exit(f"{parser.prog}: {error}")
     finally:
         sessions.dispose()
     if text is not None and key_file is None:

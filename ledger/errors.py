@@ -1,6 +1,7 @@
 """What the ledger refuses, in the words of the domain. HTTP statuses live in `api.problems` alone."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from distill.config.problem import Problem
@@ -133,6 +134,18 @@ class DatabaseFull(DatabaseBusy):
     """The disk of the database has no room left; nothing was changed."""
 
     code = "database_full"
+
+
+class SigningKeyUnusable(LedgerError):
+    """The file that LIMBECK_SIGNING_KEY names is no key that can sign."""
+
+    code = "signing_key_unusable"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"the signing key {path} cannot be used: {reason}. "
+            "`python -m ledger.bootstrap` makes one where there is none"
+        )
 
 
 class IdempotencyMismatch(LedgerError):

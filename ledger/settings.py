@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     """The largest file that is received."""
     max_body_bytes: int = 2 * 2**20
     """The largest JSON body that is received."""
+    signing_key: Path | None = None
+    """The PEM file (Ed25519, PKCS8) with which manifests are signed; made (mode 600) where it is not there.
+    For workers and bootstrap alone. Without it jobs get no manifest."""
     bootstrap_key_file: Path | None = None
     """Where the first key is written (mode 600)."""
     log_format: str = "json"

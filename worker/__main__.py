@@ -8,8 +8,10 @@ import secrets
 import socket
 import sys
 
+from ledger.errors import SigningKeyUnusable
 from ledger.logs import configure
 from ledger.settings import Settings
+from ledger.signing import Signer
 from ledger.states import Lane
 from worker import leftovers
 from worker.app import Crew, arguments, create_app
@@ -24,7 +26,7 @@ def main() -> None:
     asked = parser.parse_args()
     try:
         crew = muster(Settings(), lanes=asked.lanes, concurrency=asked.concurrency)
-    except (ValueError, SandboxUnavailable) as problem:
+    except (ValueError, SandboxUnavailable, SigningKeyUnusable) as problem:
         sys.exit(f"{parser.prog}: {problem}")
     configure(crew.settings.log_format)
     leftovers.sweep(crew.settings.work_dir)
@@ -37,6 +39,7 @@ def muster(settings: Settings, *, lanes: str, concurrency: int | None) -> Crew:
     Raises:
         ValueError: lanes that do not exist, or do not go together; a GPU lane without a GPU.
         SandboxUnavailable: bubblewrap was insisted on and does not work.
+        SigningKeyUnusable: what this worker's jobs make could not be signed.
     """
     served = _lanes(lanes)
     if not settings.devices:  # without a GPU it would only keep rings from those that have one
@@ -46,6 +49,8 @@ def muster(settings: Settings, *, lanes: str, concurrency: int | None) -> Crew:
     slots = concurrency or (len(settings.devices) if served == (Lane.GPU,) else settings.concurrency)
     if slots < 1:
         raise ValueError("--concurrency must be at least 1")
+    if settings.signing_key is not None and Lane.CHORES not in served:
+        Signer.read(settings.signing_key)
     host = socket.gethostname()[:60]
     name = f"{'-'.join(served)}-{secrets.token_hex(4)}@{host}"
     return Crew(settings.model_copy(update={"concurrency": slots}), name, served, detect(settings.sandbox))

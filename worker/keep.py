@@ -1,5 +1,7 @@
 """The end of an attempt: what it made is in the store before a row says so."""
 
+import re
+import tempfile
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -7,40 +9,64 @@ from pathlib import Path
 
 import structlog
 
+from distill.config.events import ArtifactWritten, Finished
 from ledger import blobs, lifecycle
-from ledger.errors import BlobCorrupt, BlobDoomed, DatabaseBusy, HoldLost, StoreFull, StoreUnavailable
+from ledger.errors import (
+    BlobCorrupt,
+    BlobDoomed,
+    DatabaseBusy,
+    HoldLost,
+    SigningKeyUnusable,
+    StoreFull,
+    StoreUnavailable,
+)
 from ledger.lifecycle import Hold, KeptArtifact
+from ledger.manifest import MANIFEST, SIGNATURE
 from worker.folders import Folder
 from worker.hashing import sha256_of
+from worker.manifest import signed
 from worker.place import Place
-from worker.verdict import Fail, Retry, Stop, Succeed, Verdict, made_wrong, not_kept
+from worker.verdict import Fail, Retry, Stop, Succeed, Verdict, made_wrong, not_kept, not_signed
 
 log = structlog.get_logger(__name__)
 
 _DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Between tries: store or database may be away for so long in all."""
+_NAME = re.compile(r"([A-Za-z0-9][\w.+-]*/)?[A-Za-z0-9][\w.+-]*", re.ASCII)
+"""Of an artifact: a file, or a file in one folder, that can be written anywhere."""
+_OURS = re.compile(r"manifest\.json(\.sig)?|log(-\d+)?\.txt")
+_FORMS = {
+    MANIFEST: ("json", MANIFEST, "application/json"),
+    SIGNATURE: ("signature", SIGNATURE, "application/octet-stream"),
+}
+"""Format, file name and media type."""
 
 
 def artifacts_of(
-    place: Place, folder: Folder, verdict: Verdict, *, attempt: int
+    place: Place, hold: Hold, folder: Folder, verdict: Verdict
 ) -> tuple[Verdict, list[KeptArtifact]]:
-    """Keep the bytes of the log, and of what a success made; the verdict that holds after that.
+    """Keep the bytes of the log, and of what a success made with its manifest; the verdict that holds then.
 
-    A file that is not as the process said it was fails the job; a store that is away brings it back
-    to the queue, with its checkpoint.
+    A file that is not as the process said it was fails the job; a store that is away, or a key that
+    cannot sign, brings it back to the queue, with its checkpoint.
     """
-    kept = _log(place, folder, attempt=attempt)
+    kept = _log(place, folder, attempt=hold.attempt)
     if not isinstance(verdict, Succeed):
         return verdict, kept
+    made: list[KeptArtifact] = []
     try:
+        _require_good_names(verdict.finished.artifacts)
         for written in verdict.finished.artifacts:
             file(place, folder, written.path, written.sha256)
-            kept.append(KeptArtifact.of(written))
+            made.append(KeptArtifact.of(written))
+        made += _manifest(place, hold, folder, verdict.finished, [*kept, *made])
     except (FileNotFoundError, ValueError, BlobCorrupt) as error:
         return made_wrong(error), kept
     except (StoreUnavailable, StoreFull, BlobDoomed, DatabaseBusy) as error:
         return not_kept(error), kept
-    return verdict, kept
+    except SigningKeyUnusable as error:
+        return not_signed(error), kept
+    return verdict, [*kept, *made]
 
 
 def end(
@@ -99,6 +125,35 @@ def file(place: Place, folder: Folder, path: str, sha256: str) -> None:
     if found != sha256:
         raise BlobCorrupt(f"{source.name} was said to have the sha256 {sha256}, and has {found}")
     _patiently(place, source, sha256)
+
+
+def _require_good_names(artifacts: Sequence[ArtifactWritten]) -> None:
+    """Each has a name of its own that leads nowhere else, and none that the worker gives itself.
+
+    Raises:
+        ValueError: one has not.
+    """
+    taken: set[str] = set()
+    for written in artifacts:
+        name = written.filename
+        if name in taken or _OURS.fullmatch(name) or not _NAME.fullmatch(name):
+            raise ValueError(f"an artifact cannot be called {name!r}, or two are")
+        taken.add(name)
+
+
+def _manifest(
+    place: Place, hold: Hold, folder: Folder, finished: Finished, artifacts: Sequence[KeptArtifact]
+) -> list[KeptArtifact]:
+    """Keep the bytes of manifest and signature. (Errors as of `signed` and `file`.)"""
+    kept = []
+    with tempfile.TemporaryDirectory(dir=folder.path) as scratch:  # not in `out`, where a link may wait
+        for name, content in signed(place, hold, finished, artifacts).items():
+            path = Path(scratch) / name
+            path.write_bytes(content)
+            sha256 = sha256_of(path)
+            _patiently(place, path, sha256)
+            kept.append(KeptArtifact("manifest", *_FORMS[name], sha256, len(content)))
+    return kept
 
 
 def _patiently(place: Place, source: Path, sha256: str) -> None:

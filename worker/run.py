@@ -232,4 +232,4 @@ class _Attempt:
         raise HoldLost("the lease ran out before the end was written")
 
     def _kept(self, verdict: Verdict) -> tuple[Verdict, list[KeptArtifact]]:
-        return keep.artifacts_of(self.place, self.folder, verdict, attempt=self.claim.hold.attempt)
+        return keep.artifacts_of(self.place, self.claim.hold, self.folder, verdict)

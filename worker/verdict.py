@@ -100,6 +100,13 @@ def not_kept(error: Exception) -> Verdict:
     return Retry(JobError("not_kept", "infrastructure", message, hint, retryable=True), kind)
 
 
+def not_signed(error: Exception) -> Verdict:
+    """The process did its work, and the manifest of it could not be signed."""
+    hint = "put the key back where LIMBECK_SIGNING_KEY of the workers says; the next attempt goes on from "
+    hint += "the last checkpoint"
+    return Retry(JobError("not_signed", "infrastructure", str(error), hint, retryable=True), "failed")
+
+
 def made_wrong(error: Exception) -> Verdict:
     """A file that the process reported is not there, or not what it said."""
     message = f"the training process reported a file that is not as it said: {error}"

@@ -2,8 +2,8 @@
 
 from ledger.tables import Table
 
-BELONGS_TO_NOBODY = {"projects", "blobs", "blob_references", "leases", "workers"}
-"""Projects themselves, bytes that projects share by their hash, and the machinery."""
+BELONGS_TO_NOBODY = {"projects", "blobs", "blob_references", "leases", "workers", "signing_keys"}
+"""Projects themselves, bytes that projects share by their hash, the machinery, and whose signature it is."""
 
 
 def test_every_row_carries_its_project():
