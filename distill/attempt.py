@@ -17,6 +17,7 @@ from distill.history import History
 from distill.journal import Journal, diverged
 from distill.lesson import Course
 from distill.progress import GATHERING, Progress
+from distill.spent import Spent
 from distill.study import Study, Trained
 from distill.train import Step
 
@@ -32,6 +33,7 @@ class Attempt:
     def __init__(self, folder: Path, events: Events, stop: StopLine, *, fingerprint: str) -> None:
         self.folder = folder
         self.history = History()
+        self.spent = Spent()
         self.finished: dict[str, Trained] = {}
         self.warnings: dict[str, str] = {}
         self.progress = Progress(events)
@@ -51,7 +53,8 @@ class Attempt:
         self._events.send(PhaseChanged(name=name, status="running"))
         log.info("phase_began", phase=name)
         began = time.monotonic()
-        yield
+        with self.spent.phase(name):
+            yield
         log.info("phase_ended", phase=name, seconds=round(time.monotonic() - began, 2))
         self._events.send(PhaseChanged(name=name, status="done"))
         self.progress.phase_over(name)
@@ -83,6 +86,8 @@ class Attempt:
             self.warn("checkpoint_foreign", "the checkpoint belongs to another job; this one begins anew")
             return
         self.history.restore(state.take("history"))
+        if "spent" in state.facts:  # checkpoints of an older version tell nothing of it
+            self.spent.restore(state.facts["spent"])
         self._journal.restore(state.facts["journal"])
         self.warnings.update(state.facts["warnings"])
         for run, facts in state.facts["finished"].items():
@@ -110,7 +115,8 @@ class Attempt:
                 if not began:
                     stack.enter_context(self.phase(phase))
                     began = True
-                self._take(phase, course)
+                with self.spent.run(course.run):
+                    self._take(phase, course)
         if was_finished and not began:
             self._events.send(PhaseChanged(name=phase, status="done"))
 
@@ -153,8 +159,10 @@ class Attempt:
     def _note(self, study: Study, step: Step) -> None:
         course, lesson = study.course, study.lesson
         self._journal.note(course, lesson, step)
+        self.spent.examples[course.run] += lesson.training.batch_size
         if step.peer is not None and course.peer is not None:
             self._journal.note(course.peer, course.peer.lessons[study.stage], step.peer)
+            self.spent.examples[course.peer.run] += course.peer.lessons[study.stage].training.batch_size
         self.progress.step(
             course.run,
             study.stage,
@@ -174,6 +182,7 @@ class Attempt:
                 "network": self.network_of(run).model_dump(mode="json") if self.network_of else None,
                 "journal": self._journal.state(),
                 "warnings": self.warnings,
+                "spent": self.spent.facts(),
                 "finished": {name: trained.facts() for name, trained in self.finished.items()},
             }
         )

@@ -151,12 +151,14 @@ class Conclusion:
             opened.document,
             opened.course,
             self._result,
-            self._attempt.history,
-            teacher_outputs=self._measured["teacher"].outputs,
-            labels=opened.dataset.labels,
+            history=self._attempt.history,
+            spent=self._attempt.spent,
+            measured=self._measured,
+            rows=self._rows,
+            test=self._test,
             environment=self._environment,
         )
-        (self._out / "report.json").write_text(json.dumps(content, indent=2) + "\n")
+        (self._out / "report.json").write_text(json.dumps(content) + "\n")
         self._keep("report", "json", "report.json")
 
     def finished(self) -> Finished:
