@@ -41,13 +41,13 @@ def resume_job(job_id: str, house: HouseDep, caller: CallerDep, response: Respon
     return _changed(house, caller.project_id, job_id, lifecycle.resume, response)
 
 
-@router.post("/{job_id}/retry", status_code=202, responses={**_RESPONSES, **problems(422)})
+@router.post("/{job_id}/retry", status_code=202, responses=_RESPONSES)
 def retry_job(job_id: str, house: HouseDep, caller: CallerDep, response: Response) -> JobRead:
     """Queue a failed or cancelled job again, under its id, from its last checkpoint."""
     return _changed(house, caller.project_id, job_id, lifecycle.retry, response)
 
 
-@router.post("/{job_id}/clone", status_code=201, responses=problems(404, 409, 422))
+@router.post("/{job_id}/clone", status_code=201, responses=problems(404, 409))
 def clone_job(
     job_id: str, once: BodylessOnceDep, house: HouseDep, caller: CallerDep, response: Response
 ) -> JobRead:
