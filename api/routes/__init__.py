@@ -14,6 +14,7 @@ from api.routes import (
     models,
     operations,
     reports,
+    signing,
 )
 
 ROUTERS = (
@@ -30,4 +31,5 @@ ROUTERS = (
     artifacts.router,
     reports.router,
     operations.router,
+    signing.router,
 )

@@ -49,3 +49,22 @@ class Readiness(Read):
     """`ok` for each of database, broker and store."""
     workers: list[WorkerHealth]
     """Those heard of lately. None is no hindrance: work waits."""
+
+
+class SigningKeyRead(Read):
+    """The public part of a key that signs manifests, or once did."""
+
+    key_id: str
+    """The first 16 hexadecimal digits of the sha256 of the raw public key."""
+    algorithm: Literal["Ed25519"] = "Ed25519"
+    public_key: str
+    """PEM (SubjectPublicKeyInfo)."""
+    created_at: Moment
+
+
+class SigningKeysRead(SigningKeyRead):
+    """The key that signs now."""
+
+    object: Literal["signing_key"] = "signing_key"
+    keys: list[SigningKeyRead]
+    """This one and all that signed before it, newest first."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from distill.config.document import parse_job
 from distill.config.events import PhaseChanged, Planned, Warned
 from distill.config.job import Stage
@@ -16,6 +18,7 @@ from ledger.database import Sessions
 from ledger.files import Store
 from ledger.lifecycle import Begun, Flush, KeptArtifact
 from ledger.resolve import resolve
+from ledger.signing import Signer, list_key
 from ledger.tables import Artifact, Job
 from ledger.uploads import add_file
 from tests.ledger import builders
@@ -125,6 +128,7 @@ def make_world(sessions: Sessions, store: Store, project_id: str, aside: Path) -
         dataset.preview = [{"row": 1, "label": "3", "features": [0.0, 1.0]}]
         blobs.refer(session, dataset.id, [content])
         job = builders.submitted(session, project_id, metadata={"commit": "abc"}, teacher="teacher")
+        list_key(session, Signer(Ed25519PrivateKey.generate()))
     run_to_success(
         sessions,
         artifacts=[

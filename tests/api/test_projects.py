@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from tests.api.seeds import World
 from tests.ledger.builders import raw_document
 
-SHARED = {"/v1/architectures", "/v1/workers"}
+SHARED = {"/v1/architectures", "/v1/signing-key", "/v1/workers"}
 """The same for everybody."""
 CREATES = {"/v1/files", "/v1/models", "/v1/datasets", "/v1/jobs"}
 
