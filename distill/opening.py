@@ -143,7 +143,7 @@ class Opened:
         document = self.document
         return load_teachers(
             self.teachers,
-            self.folder / "in" / "teachers",
+            [self.folder / "in" / "teachers" / str(number) for number in range(len(self.teachers))],
             labels=self.dataset.labels,
             preprocessing=self.preprocessor.preprocessing,
             scale=None if in_units else self.scale,

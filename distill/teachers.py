@@ -217,7 +217,7 @@ def label_order(teacher: Network, labels: list[str]) -> Tensor | None:
 
 def load_teachers(
     networks: Sequence[Network],
-    folder: Path,
+    folders: Sequence[Path],
     *,
     labels: list[str],
     preprocessing: Preprocessing,
@@ -225,16 +225,16 @@ def load_teachers(
     combine: Combine = "mean",
     weights: Sequence[float] | None = None,
 ) -> Teacher:
-    """The uploaded teacher, or the panel of them, whose files lie in `folder`/0, /1 and so on.
+    """The teacher, or the panel of them, whose files lie in `folders`, one each.
 
     `preprocessing` is the job's view; `scale` the space of its labels, None for their units.
     """
     loaded = []
-    for number, network in enumerate(networks):
+    for network, folder in zip(networks, folders, strict=True):
         order = label_order(network, labels)
         standardized = network.model_copy(update={"scale": None})
         teacher = FrozenTeacher(
-            load_network(standardized, folder / str(number)),
+            load_network(standardized, folder),
             order,
             sees=renormalized(preprocessing, network.preprocessing, network.input),
             units=in_units_of(scale, network.scale, order),

@@ -48,7 +48,7 @@ class Classes(RowsAreExamples):
         confidence, picked = F.softmax(outputs.double(), dim=-1).max(dim=-1)
         return Choices(picked, confidence)
 
-    def alike(self, one: Tensor, other: Tensor) -> Tensor:
+    def alike(self, one: Tensor, other: Tensor, *, loosely: bool = False) -> Tensor:
         return one.argmax(dim=-1) == other.argmax(dim=-1)
 
     def kl_divergence(self, student: Tensor, teacher: Tensor) -> float | None:
@@ -62,6 +62,12 @@ def expected_calibration_error(logits_NC: Tensor, labels_N: Tensor) -> float:
     (Guo et al., 2017, section 2)."""
     confidence_N, predicted_N = F.softmax(logits_NC.double(), dim=-1).max(dim=-1)
     right_N = (predicted_N == labels_N).double()
-    bin_N = (confidence_N * CALIBRATION_BINS).ceil().long().clamp(1, CALIBRATION_BINS) - 1
-    gaps = torch.zeros(CALIBRATION_BINS, dtype=torch.float64).index_add(0, bin_N, right_N - confidence_N)
+    gaps = torch.zeros(CALIBRATION_BINS, dtype=torch.float64)
+    gaps.index_add_(0, calibration_bin(confidence_N), right_N - confidence_N)
     return gaps.abs().sum().item() / len(labels_N)
+
+
+def calibration_bin(confidence_N: Tensor) -> Tensor:
+    """In which of `CALIBRATION_BINS` equal bins each confidence falls, int64 (N,); a bin holds its upper
+    edge."""
+    return (confidence_N * CALIBRATION_BINS).ceil().long().clamp(1, CALIBRATION_BINS) - 1

@@ -11,7 +11,8 @@ from distill.config.tasks import Target
 from distill.tasks.science import Choices, RowsAreExamples, Scores
 
 PAIRED_EXAMPLES = 1000
-SAME_DIRECTION = 0.9999
+SAME_DIRECTION, SAME_DIRECTION_LOOSELY = 0.9999, 0.999
+"""The least cosine of two embeddings that are alike."""
 
 
 class Embeddings(RowsAreExamples):
@@ -46,8 +47,8 @@ class Embeddings(RowsAreExamples):
     def choices(self, outputs: Tensor) -> Choices | None:
         return None
 
-    def alike(self, one: Tensor, other: Tensor) -> Tensor:
-        return _cosines(one, other) >= SAME_DIRECTION
+    def alike(self, one: Tensor, other: Tensor, *, loosely: bool = False) -> Tensor:
+        return _cosines(one, other) >= (SAME_DIRECTION_LOOSELY if loosely else SAME_DIRECTION)
 
     def kl_divergence(self, student: Tensor, teacher: Tensor) -> float | None:
         return None

@@ -1,5 +1,7 @@
 """Entities in sentences whose words are tagged B-kind, I-kind or O (Ramshaw and Marcus, 1995)."""
 
+from collections import Counter
+
 from torch import Tensor
 
 Entity = tuple[int, int, int, str]
@@ -12,9 +14,19 @@ def entity_f1(picked: Tensor, labels: Tensor, examples: Tensor, names: list[str]
     An entity begins at B, and at an I that follows no word of its kind (as the evaluation of the
     CoNLL shared tasks counts). Arguments are int64 (words,). 1 where there is none and none was said.
     """
+    counts = entity_counts(picked, labels, examples, names).values()
+    everything = sum(both for _, both in counts)
+    return 2 * sum(shared for shared, _ in counts) / everything if everything else 1.0
+
+
+def entity_counts(
+    picked: Tensor, labels: Tensor, examples: Tensor, names: list[str]
+) -> dict[int, tuple[int, int]]:
+    """Of each example how many of its entities were said rightly, and how many were said or are there."""
     said, there = (_entities(tags.tolist(), examples.tolist(), names) for tags in (picked, labels))
-    everything = len(said) + len(there)
-    return 2 * len(said & there) / everything if everything else 1.0
+    shared = Counter(example for example, *_ in said & there)
+    both = Counter(example for entities in (said, there) for example, *_ in entities)
+    return {example: (shared[example], both[example]) for example in set(examples.tolist())}
 
 
 def _entities(tags: list[int], examples: list[int], names: list[str]) -> set[Entity]:

@@ -56,7 +56,7 @@ class LabelSets(RowsAreExamples):
         log_probability = F.logsigmoid(outputs.double().abs()).sum(dim=-1)
         return Choices((outputs > 0).to(torch.int8), log_probability.exp())
 
-    def alike(self, one: Tensor, other: Tensor) -> Tensor:
+    def alike(self, one: Tensor, other: Tensor, *, loosely: bool = False) -> Tensor:
         return ((one > 0) == (other > 0)).all(dim=-1)
 
     def kl_divergence(self, student: Tensor, teacher: Tensor) -> float | None:

@@ -8,7 +8,7 @@ from torch import Tensor
 from distill.config.tasks import Target
 from distill.tasks.science import Choices, RowsAreExamples, Scores
 
-SAME_NUMBER = 1e-3
+SAME_NUMBER, SAME_NUMBER_LOOSELY = 1e-3, 1e-2
 """Two answers are alike where they differ by less than this share of the answers' standard deviation."""
 
 
@@ -54,9 +54,10 @@ class Numbers(RowsAreExamples):
     def choices(self, outputs: Tensor) -> Choices | None:
         return None
 
-    def alike(self, one: Tensor, other: Tensor) -> Tensor:
+    def alike(self, one: Tensor, other: Tensor, *, loosely: bool = False) -> Tensor:
         spread = one.double().std(dim=0, correction=0).clamp_min(1e-12)
-        return ((one - other).double().abs() <= SAME_NUMBER * spread).all(dim=-1)
+        same = SAME_NUMBER_LOOSELY if loosely else SAME_NUMBER
+        return ((one - other).double().abs() <= same * spread).all(dim=-1)
 
     def kl_divergence(self, student: Tensor, teacher: Tensor) -> float | None:
         return None

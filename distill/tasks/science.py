@@ -99,8 +99,9 @@ class Science(Protocol):
         """What is named for each row; None where the target is no choice among names."""
         ...
 
-    def alike(self, one: Tensor, other: Tensor) -> Tensor:
-        """bool (N,): whether two networks answer a row alike, as far as a user would care."""
+    def alike(self, one: Tensor, other: Tensor, *, loosely: bool = False) -> Tensor:
+        """bool (N,): whether two networks answer a row alike, as far as a user would care; `loosely`,
+        as far as half precision tells."""
         ...
 
     def kl_divergence(self, student: Tensor, teacher: Tensor) -> float | None:

@@ -212,7 +212,7 @@ def test_uploaded_teachers_say_together_what_each_says_of_its_own_view(tmp_path:
 
     teacher = load_teachers(
         [first, second],
-        tmp_path,
+        [tmp_path / "0", tmp_path / "1"],
         labels=["low", "high"],
         preprocessing=first.preprocessing,
         scale=None,

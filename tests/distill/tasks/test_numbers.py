@@ -56,6 +56,13 @@ def test_answers_are_alike_where_they_differ_by_next_to_nothing_of_their_spread(
     assert not NUMBERS.alike(answers, answers + 1).any()
 
 
+def test_half_precision_may_differ_ten_times_as_much() -> None:
+    answers = torch.tensor([[0.0], [1000.0]])
+
+    assert NUMBERS.alike(answers, answers + 1, loosely=True).all()
+    assert not NUMBERS.alike(answers, answers + 10, loosely=True).any()
+
+
 def test_a_row_that_is_no_number_is_unlabeled() -> None:
     labels = torch.tensor([[1.0, 2.0], [1.0, torch.nan]])
 
