@@ -115,11 +115,14 @@ STATUSES: dict[type[errors.LedgerError], int] = {
     errors.InUse: 409,
     errors.PreconditionFailed: 412,
     errors.InputsNotReady: 409,
+    errors.InputRejected: 409,
+    errors.GatesNotPassed: 409,
     errors.KeyInvalid: 401,
     errors.ScopeMissing: 403,
     errors.HoldLost: 409,
     errors.BlobDoomed: 503,
     errors.BlobCorrupt: 500,
+    errors.SigningKeyUnusable: 500,
     errors.StoreUnavailable: 503,
     errors.StoreFull: 507,
     errors.DatabaseBusy: 503,
@@ -164,6 +167,13 @@ def _of_domain(error: errors.LedgerError) -> Problem:
             members = {"users": list(error.users)}
         case errors.InputsNotReady():
             members, headers = {"waiting_for": list(error.waiting_for)}, {"Retry-After": "2"}
+        case errors.GatesNotPassed():
+            members = {
+                "conclusion": error.conclusion,
+                "gates": list(error.gates),
+                "exports": list(error.exports),
+            }
+            headers = {"X-Should-Retry": "false"}
         case errors.IdempotencyInFlight():
             headers = {"Retry-After": str(error.retry_after)}
         case errors.KeyInvalid():

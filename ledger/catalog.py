@@ -15,6 +15,7 @@ from distill.config.networks import Layer, Network
 from distill.config.problem import Problem
 from distill.config.section import Section
 from distill.config.students import NetworkToBuild
+from ledger.aliases import require_unnamed
 from ledger.blobs import refer, release
 from ledger.errors import DatabaseBusy, InUse, NotFound, SpecInvalid
 from ledger.identifiers import new_id
@@ -110,6 +111,7 @@ def add_student(
             version=version,
             status=InputStatus.READY,
             job_id=job.id,
+            conclusion=job.conclusion,
             declared={"name": name},
             network=network.model_dump(mode="json"),
             inspection={
@@ -128,13 +130,14 @@ def add_student(
 
 
 def delete_model(session: Session, project_id: str, model_id: str) -> None:
-    """Remove a version that no job names.
+    """Remove a version that no job and no alias names.
 
     Raises:
         NotFound: the project has no such model.
-        InUse: jobs name it; `users` are their ids.
+        InUse: jobs name it; `users` are their ids, or aliases as `name@alias`.
     """
     model = _locked(session, Model, "model", project_id, model_id)
+    require_unnamed(session, Model.id == model.id, "points to this model")
     _require_unused(session, "model", Job.id.in_(needing_model(model.id)))
     _remove(session, model)
 

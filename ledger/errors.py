@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from distill.config.problem import Problem
 
@@ -69,6 +69,28 @@ class InputsNotReady(LedgerError):
     def __init__(self, waiting_for: Sequence[str]) -> None:
         super().__init__(f"still being inspected: {', '.join(waiting_for)}; ask again in a moment")
         self.waiting_for = tuple(waiting_for)
+
+
+class InputRejected(LedgerError):
+    """Its inspection found that it cannot be used."""
+
+    code = "input_rejected"
+
+
+class GatesNotPassed(LedgerError):
+    """The job of this version did not end well enough for an alias to move by itself."""
+
+    code = "gates_not_passed"
+
+    def __init__(
+        self, detail: str, conclusion: str, gates: Sequence[dict[str, Any]], exports: Sequence[str]
+    ) -> None:
+        super().__init__(detail)
+        self.conclusion = conclusion
+        self.gates = tuple(gates)
+        """Those of the result that are not passed."""
+        self.exports = tuple(exports)
+        """The formats that failed."""
 
 
 class KeyInvalid(LedgerError):

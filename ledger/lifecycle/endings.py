@@ -8,11 +8,12 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from distill.config.events import ArtifactWritten, Finished
+from ledger.aliases import move_to_student
 from ledger.blobs import refer
 from ledger.catalog import add_student
 from ledger.database import now
 from ledger.identifiers import new_id
-from ledger.lifecycle.history import leave_running
+from ledger.lifecycle.history import leave_running, note
 from ledger.lifecycle.hold import Hold, JobError, held
 from ledger.states import JobStatus
 from ledger.tables import Artifact, Checkpoint, Job
@@ -46,7 +47,7 @@ def succeed(
     artifacts: Sequence[KeptArtifact],
     exit_code: int | None = 0,
 ) -> Job:
-    """The job is done: result, artifacts and, where the document asks, the student as a model.
+    """The job is done: result, artifacts and, where the document asks, the student as a model and its alias.
 
     Raises:
         HoldLost: nothing was written.
@@ -61,7 +62,9 @@ def succeed(
     _add_artifacts(session, job, artifacts)
     if job.resolved_spec.get("output") and finished.student is not None:
         figures = finished.result.get("student") or {}
-        add_student(session, job, finished.student, figures, finished.layers)
+        student = add_student(session, job, finished.student, figures, finished.layers)
+        if (stays := move_to_student(session, job, student)) is not None:
+            note(session, job, "warning", {"code": "alias_not_moved", "message": stays})
     leave_running(
         session,
         job,

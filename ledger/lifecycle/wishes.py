@@ -7,13 +7,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ledger.aliases import require_unnamed
 from ledger.blobs import release
 from ledger.database import now
 from ledger.errors import NotAllowedNow, PreconditionFailed
 from ledger.lifecycle.history import locked_job, turn
 from ledger.resolve import require_worker
 from ledger.states import ACTIONS, TERMINAL, JobStatus
-from ledger.tables import Artifact, Checkpoint, Job
+from ledger.tables import Artifact, Checkpoint, Job, Model
 
 
 @dataclass(frozen=True)
@@ -146,10 +147,12 @@ def delete_job(session: Session, project_id: str, job_id: str) -> None:
     Raises:
         NotFound: the project has no such job.
         NotAllowedNow: it has not ended.
+        InUse: an alias points to its student.
     """
     job = locked_job(session, project_id, job_id)
     if job.status not in TERMINAL:
         raise _not_now(job, "deleted")
+    require_unnamed(session, Model.job_id == job.id, "points to the student of this job")
     for table in (Artifact, Checkpoint):
         for owner_id in session.scalars(select(table.id).where(table.job_id == job.id)):
             release(session, owner_id)

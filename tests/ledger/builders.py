@@ -9,7 +9,8 @@ from distill.config.document import parse_job
 from distill.config.events import CheckpointWritten, Finished, Measured
 from distill.config.networks import Dataset as Data
 from distill.config.networks import Input, Network, Split
-from ledger import catalog, lifecycle
+from ledger import aliases, catalog, lifecycle, queries
+from ledger.aliases import Pointing, Wish
 from ledger.database import Sessions, clock, insert_or_keep
 from ledger.identifiers import new_id
 from ledger.lifecycle import ChoreClaim, Claim, Flush, Hold, JobError
@@ -17,6 +18,8 @@ from ledger.states import InputStatus
 from ledger.tables import Blob, Dataset, Event, File, Job, Model
 
 CRASH = JobError("process_died", "infrastructure", "the process died", retryable=True)
+KEY = "key_1"
+"""Who asks, where it is nobody in particular."""
 LABELS = [str(digit) for digit in range(10)]
 IMAGE = Input(kind="image", shape=[1, 8, 8], dtype="uint8")
 
@@ -185,3 +188,28 @@ def taken(sessions: Sessions) -> ChoreClaim:
         claim = lifecycle.claim_chore(session, worker="chores-1", lease_s=60)
     assert claim is not None
     return claim
+
+
+def a_student(sessions: Sessions, project_id: str, *, alias: str | None = None, **ended: Any) -> Job:
+    """A job that has succeeded, whose student is the next version of `s`."""
+    with sessions.writing() as session:
+        submitted(session, project_id, output={"name": "s", "alias": alias})
+        return lifecycle.succeed(
+            session, claimed(session).hold, finished=finished(student=network(), **ended), artifacts=[]
+        )
+
+
+def pointed(
+    sessions: Sessions, project_id: str, version: int | str, *, alias: str = "production", **wish: Any
+) -> Pointing:
+    """`s@production`, or another alias of `s`, points to this version now."""
+    with sessions.writing() as session:
+        return aliases.move(
+            session, project_id=project_id, name="s", alias=alias, wish=Wish(version, by=KEY, **wish)
+        )
+
+
+def meant(sessions: Sessions, project_id: str, reference: str) -> int:
+    """The version that this reference means now."""
+    with sessions.reading() as session:
+        return queries.find_model(session, project_id, reference).version
