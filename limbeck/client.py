@@ -12,7 +12,7 @@ One job, start to end:
 
 import os
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -52,6 +52,14 @@ class Client:
         self.datasets = DatasetRoom(self.transport)
         self.jobs = JobRoom(self.transport)
         self.artifacts = ArtifactRoom(self.transport)
+
+    def signing_keys(self) -> list[dict[str, Any]]:
+        """Every key by which the service signs or has signed, newest first: `{key_id, public_key, ...}`.
+
+        Raises: `limbeck.NotFound` where it signs nothing.
+        """
+        keys: list[dict[str, Any]] = self.transport.request("GET", "/v1/signing-key").json()["keys"]
+        return keys
 
     @property
     def url(self) -> str:

@@ -58,6 +58,11 @@ class Home:
         return self.path / "admin.key"
 
     @property
+    def signing_key(self) -> Path:
+        """By which the service signs what its jobs make."""
+        return self.path / "signing.key"
+
+    @property
     def notice(self) -> Path:
         """Says `{url, pid, key_file}` while the service is ready."""
         return self.path / "service.json"

@@ -79,6 +79,7 @@ def environment(home: Home, outside: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in outside.items() if name not in ("LIMBECK_URL", "LIMBECK_API_KEY")}
     devices = _devices()
     kept.setdefault("LIMBECK_DEVICES", json.dumps(devices))
+    kept.setdefault("LIMBECK_SIGNING_KEY", str(home.signing_key))
     kept.setdefault("LIMBECK_CONCURRENCY", str(max(1, len(devices))))
     return {
         **kept,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from limbeck.cli import exits, inputs, jobs, machine
+from limbeck.cli import exits, inputs, jobs, machine, verifying
 from limbeck.cli.terminal import Format, terminal
 from limbeck.errors import LimbeckError
 
@@ -16,7 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(inputs.models, name="model")
 app.add_typer(inputs.datasets, name="dataset")
-for commands in (machine, inputs, jobs):
+for commands in (machine, inputs, jobs, verifying):
     for command in commands.COMMANDS:
         app.command()(command)
 
@@ -41,7 +41,7 @@ def limbeck(
 
     2  bad usage, or rejected
 
-    3  a gate failed or is inconclusive, or an export failed
+    3  a gate failed or is inconclusive, an export failed, or a folder is not as its job left it
 
     4  cancelled
 

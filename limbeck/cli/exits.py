@@ -14,7 +14,7 @@ class Exit(IntEnum):
     USAGE = 2
     """Bad usage, or what was sent is rejected."""
     GATE = 3
-    """A gate failed or is inconclusive, or an export failed."""
+    """A gate failed or is inconclusive, an export failed, or a folder is not as its job left it."""
     CANCELLED = 4
     STILL_RUNS = 5
     """The time to wait is over, or the user detached; the job goes on."""

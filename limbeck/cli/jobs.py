@@ -10,6 +10,7 @@ import typer
 from limbeck import document, live, tables
 from limbeck.cli.exits import Exit, of_job
 from limbeck.cli.terminal import Format, Output, terminal
+from limbeck.cli.verifying import remember_keys
 from limbeck.client import Client
 from limbeck.errors import LimbeckError, Rejected
 from limbeck.objects import Job
@@ -148,6 +149,7 @@ def pull(
             raise typer.Exit(of_job(job))
         folder = Path(folders[0]) if folders else Path(job["name"])
         pulled = client.jobs.pull(job_id, folder)
+        remember_keys(client)
     lines = "\n".join(f"{folder / artifact['filename']}  {artifact['sha256']}" for artifact in pulled)
     terminal.result({"folder": str(folder), "artifacts": pulled}, text=lines)
 
