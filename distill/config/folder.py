@@ -55,6 +55,8 @@ class Incumbent(Section):
 
     model: str
     """Its id, as the document names it."""
+    name: str
+    version: int
     said: str
     """What the user called it: `name@alias`, a name or an id."""
     network: Network

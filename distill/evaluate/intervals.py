@@ -5,7 +5,7 @@ each outcome occurs. Of classes there are a handful of outcomes, so that this is
 a million examples as for ten.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,16 +83,26 @@ def _mean_over(figures: Figures, seeds: NDArray[np.int64]) -> Figures:
 def _resampled_examples(everyone: Sequence[Scores], random: np.random.Generator) -> Figures:
     """The main figure of each network, (1 + draws, networks); row 0 as measured."""
     columns = np.stack([column for scores in everyone for column in (scores.value, scores.weight)], axis=1)
+    return resampled_sums(columns, ratios, random)
+
+
+def resampled_sums(
+    columns: Figures, of: Callable[[Figures], Figures], random: np.random.Generator
+) -> Figures:
+    """What `of` makes of the sums of `columns`, float64 (examples, n), over each resample of the examples.
+
+    `of` takes sums (draws, n) and gives figures (draws, m). Gives (1 + draws, m); row 0 as measured.
+    """
     outcomes, counts = _outcomes(columns) or _one_by_one(columns, random)
-    figures = [_ratios(counts[None, :], outcomes)]
+    figures = [of(counts[None, :].astype(np.float64) @ outcomes)]
     for start in range(0, DRAWS, DRAWS_AT_ONCE):
         drawn = _drawn(counts, min(DRAWS_AT_ONCE, DRAWS - start), random)
-        figures.append(_ratios(drawn, outcomes))
+        figures.append(of(drawn.astype(np.float64) @ outcomes))
     return np.concatenate(figures)
 
 
-def _ratios(counts: NDArray[np.int64], outcomes: Figures) -> Figures:
-    sums = counts.astype(np.float64) @ outcomes
+def ratios(sums: Figures) -> Figures:
+    """Of sums of a value and a weight in turn, (draws, 2 * m), their ratios (draws, m)."""
     return sums[:, 0::2] / sums[:, 1::2]
 
 

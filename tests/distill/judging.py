@@ -1,0 +1,57 @@
+"""Answers to a small test split, made up, and what gates are judged by."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from distill.config.document import parse_job
+from distill.config.job import JobDocument
+from distill.config.tasks import Task
+from distill.evaluate.measure import Rows
+from distill.gates import Evidence
+from distill.tasks import science_of
+
+COSTS = {"size_bytes": 1000, "parameters": 250, "macs": 500}
+
+
+def document(*gates: Mapping[str, Any], task: Task = "tabular-classification", **change: Any) -> JobDocument:
+    facts = {"name": "x", "task": task, "teacher": "t", "dataset": "d", "student": {"architecture": "mlp"}}
+    return parse_job({**facts, "gates": list(gates), "exports": ["onnx"], **change})
+
+
+def rows(task: Task, labels: Tensor, names: Sequence[str], examples: Tensor | None = None) -> Rows:
+    numbered = torch.arange(len(labels)) if examples is None else examples
+    return Rows(science_of(task), list(names), labels, numbered)
+
+
+def answering(picked: Sequence[int], *, classes: int = 2) -> Tensor:
+    """Logits that name these classes."""
+    return torch.nn.functional.one_hot(torch.tensor(picked), classes).float() * 4
+
+
+def evidence(
+    labels: Sequence[int],
+    outputs: Mapping[str, Sequence[int]],
+    milliseconds: Mapping[str, Sequence[float]] | None = None,
+    *,
+    classes: int = 2,
+) -> Evidence:
+    """Of classes called a, b, c, ...; outputs name the class of each example, -1 is an unlabeled one."""
+    names = [chr(ord("a") + number) for number in range(classes)]
+    said = {name: answering(picked, classes=classes) for name, picked in outputs.items()}
+    judged = rows("tabular-classification", torch.tensor(labels), names)
+    return Evidence(judged, said, milliseconds or {})
+
+
+def result(**change: Any) -> dict[str, Any]:
+    """What a job says beside its gates."""
+    return {
+        "teacher": {"size_bytes": 4000, "parameters": 1000, "macs": 2000},
+        "student": COSTS,
+        "control": COSTS,
+        "exports": {"safetensors": {"status": "verified", **COSTS}, "onnx": {"status": "verified", **COSTS}},
+        "incumbents": {},
+        **change,
+    }

@@ -1,0 +1,368 @@
+"""What gates say of figures, intervals and bounds; small cases worked out by hand."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distill.config.folder import Incumbent
+from distill.config.gates import Gate
+from distill.config.networks import Input, Network
+from distill.gates import Evidence, concluded, judge, verdict
+from tests.distill.judging import document, evidence, result, rows
+
+LABELS = [0] * 10 + [1] * 10
+RIGHT = LABELS
+ORDER = ["failed", "inconclusive", "passed"]
+INCUMBENT = Incumbent(
+    model="mdl_1",
+    name="digits",
+    version=3,
+    said="digits@production",
+    network=Network(
+        task="tabular-classification",
+        architecture="mlp",
+        config={},
+        labels=["a", "b"],
+        num_outputs=2,
+        input=Input(kind="tabular", shape=[4], dtype="float32"),
+    ),
+)
+
+
+def wrong(*places: int) -> list[int]:
+    """Answers that are right but at these places."""
+    return [1 - label if place in places else label for place, label in enumerate(LABELS)]
+
+
+def of_student(answers: list[int], **others: list[int]) -> Evidence:
+    return evidence(LABELS, {"teacher": RIGHT, "student": answers, **others})
+
+
+def judged(
+    gate: Mapping[str, Any], proof: Evidence, facts: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    (entry,) = judge(document(gate), facts or result(), proof, incumbents=[INCUMBENT])
+    return entry
+
+
+# --- figures, by hand -------------------------------------------------------------------------------
+
+
+def test_a_faultless_student_passes_whatever_is_asked() -> None:
+    found = judged({"metric": "accuracy", "min": 1}, of_student(RIGHT))
+
+    assert (found["value"], found["low"], found["high"], found["n"]) == (1, 1, 1, 20)
+    assert found["verdict"] == "passed"
+
+
+def test_a_gate_shows_what_was_asked_and_what_was_found() -> None:
+    found = judged({"metric": "accuracy", "relative_to": "teacher", "min": 0.9}, of_student(wrong(3)))
+
+    assert {
+        name: found[name] for name in ("metric", "on", "relative_to", "compare", "min", "max", "decide")
+    } == {
+        "metric": "accuracy",
+        "on": "student",
+        "relative_to": "teacher",
+        "compare": "ratio",
+        "min": 0.9,
+        "max": None,
+        "decide": "bound",
+    }
+    assert (found["figure"], found["against"], found["value"]) == (0.95, 1, 0.95)
+    assert found["low"] < 0.95 < found["high"]
+
+
+def test_one_mistake_in_twenty_neither_passes_nor_fails_a_bound_of_nine_tenths() -> None:
+    found = judged({"metric": "accuracy", "min": 0.9}, of_student(wrong(3)))
+
+    # of 20 draws with 1 wrong in 20, 3 or fewer are wrong in 98.4%, and 2 or fewer in 92.5%
+    assert (found["value"], found["low"], found["high"]) == (0.95, 0.85, 1)
+    assert found["verdict"] == "inconclusive"
+    assert judged({"metric": "accuracy", "min": 0.9, "decide": "point"}, of_student(wrong(3)))["verdict"] == (
+        "passed"
+    )
+
+
+def test_a_student_that_is_clearly_below_fails() -> None:
+    assert judged({"metric": "accuracy", "min": 0.9}, of_student(wrong(*range(12))))["verdict"] == "failed"
+
+
+def test_the_same_examples_are_drawn_for_both_sides() -> None:
+    """Student and control err alike: whatever is drawn, their difference is none."""
+    proof = of_student(wrong(1, 2, 3, 11), control=wrong(1, 2, 3, 11))
+
+    found = judged({"metric": "accuracy", "relative_to": "control", "compare": "difference", "min": 0}, proof)
+
+    assert (found["value"], found["low"], found["high"]) == (0, 0, 0)
+    assert found["verdict"] == "passed"
+
+
+def test_a_difference_that_is_a_decimal_fraction_reaches_its_bound() -> None:
+    """0.9 - 0.95 is -0.04999999999999993 in binary."""
+    proof = of_student(wrong(1, 2), control=wrong(1))
+
+    gate = {"metric": "accuracy", "relative_to": "control", "compare": "difference", "decide": "point"}
+
+    assert judged({**gate, "min": -0.05}, proof)["verdict"] == "passed"
+    assert judged({**gate, "max": -0.05}, proof)["verdict"] == "passed"
+    assert judged({**gate, "min": -0.0499}, proof)["verdict"] == "failed"
+
+
+def test_the_recall_of_a_class_counts_its_own_examples() -> None:
+    found = judged({"metric": "per_class_accuracy.b", "min": 0.5}, of_student(wrong(0, 1, 2, 19)))
+
+    assert (found["value"], found["n"]) == (0.9, 10)
+    assert found["verdict"] == "passed"
+
+
+def test_without_a_class_the_worst_one_is_judged() -> None:
+    found = judged({"metric": "per_class_accuracy", "min": 0.5}, of_student(wrong(0, 1, 2, 3, 4, 5, 19)))
+
+    assert found["value"] == 0.4
+    assert found["low"] <= 0.4 <= found["high"]
+
+
+def test_agreement_asks_the_teacher_and_not_the_labels() -> None:
+    proof = evidence(LABELS, {"teacher": wrong(0), "student": wrong(0)})
+
+    found = judged({"metric": "agreement", "min": 1}, proof)
+
+    assert (found["value"], found["verdict"]) == (1, "passed")
+
+
+def test_an_export_is_judged_by_its_own_answers() -> None:
+    proof = of_student(RIGHT, **{"export:onnx": wrong(*range(12))})
+
+    found = judged({"metric": "accuracy", "on": "export:onnx", "min": 0.9}, proof)
+
+    assert (found["value"], found["verdict"]) == (0.4, "failed")
+
+
+def test_an_export_that_could_not_be_made_fails_its_gates_with_its_reason() -> None:
+    facts = result(exports={"onnx": {"status": "failed", "reason": "no such operator", "size_bytes": None}})
+
+    for metric, bound in (
+        ("accuracy", {"min": 0}),
+        ("size_bytes", {"max": 9}),
+        ("latency_ms.p50", {"max": 9}),
+    ):
+        found = judged({"metric": metric, "on": "export:onnx", **bound}, of_student(RIGHT), facts)
+        assert (found["value"], found["verdict"]) == (None, "failed")
+        assert "no such operator" in found["reason"]
+
+
+def test_an_export_that_missed_its_tolerance_keeps_its_figures_and_is_judged_by_them() -> None:
+    facts = result(exports={"onnx": {"status": "failed", "reason": "it differs", "size_bytes": 500}})
+    proof = of_student(RIGHT, **{"export:onnx": RIGHT})
+
+    assert (
+        judged({"metric": "size_bytes", "on": "export:onnx", "max": 500}, proof, facts)["verdict"] == "passed"
+    )
+    assert (
+        judged({"metric": "accuracy", "on": "export:onnx", "min": 0.9}, proof, facts)["verdict"] == "passed"
+    )
+
+
+def test_an_incumbent_answers_the_same_examples_and_is_shown_as_it_was_called() -> None:
+    proof = of_student(wrong(0), mdl_1=wrong(0, 1, 2))
+    gate = {"metric": "accuracy", "relative_to": "mdl_1", "compare": "difference", "min": 0}
+
+    found = judged(gate, proof, result(incumbents={"mdl_1": {"size_bytes": 2000}}))
+
+    assert found["relative_to"] == "digits@production"
+    assert found["baseline"] == {"model": "mdl_1", "name": "digits", "version": 3}
+    assert found["value"] == pytest.approx(0.1)
+    assert found["verdict"] == "passed"
+
+
+def test_sizes_are_compared_with_those_of_an_incumbent_exactly() -> None:
+    gate = {"metric": "size_bytes", "relative_to": "mdl_1", "max": 0.5}
+
+    found = judged(gate, of_student(RIGHT), result(incumbents={"mdl_1": {"size_bytes": 2000}}))
+
+    assert (found["value"], found["low"], found["high"], found["n"]) == (0.5, 0.5, 0.5, None)
+    assert found["verdict"] == "passed"
+
+
+def test_bytes_are_counted_to_the_last() -> None:
+    large = result(student={"size_bytes": 1_000_000_001})
+
+    gate = {"metric": "size_bytes", "max": 1_000_000_000}
+    assert judged(gate, of_student(RIGHT), large)["verdict"] == "failed"
+
+
+def test_a_share_of_what_may_be_nothing_is_inconclusive_and_the_way_out_is_told() -> None:
+    proof = of_student(RIGHT, control=wrong(*range(20)))
+
+    found = judged({"metric": "accuracy", "relative_to": "control", "min": 1}, proof)
+
+    assert (found["value"], found["verdict"]) == (None, "inconclusive")
+    assert "compare: difference" in found["reason"]
+
+
+def test_a_class_without_examples_is_inconclusive() -> None:
+    proof = evidence([0] * 20, {"teacher": [0] * 20, "student": [0] * 20})
+
+    found = judged({"metric": "per_class_accuracy.b", "min": 0.1}, proof)
+
+    assert found["verdict"] == "inconclusive"
+    assert "no example of test" in found["reason"]
+
+
+def test_retention_gain_and_gap_closed_are_those_of_the_result() -> None:
+    retention = {"value": 0.98, "low": 0.96, "high": 1.0}
+    nothing = {"value": None, "low": None, "high": None, "reason": "there is no gap to close"}
+    facts = result(retention=retention, gap_closed=nothing)
+
+    found = judged({"metric": "retention", "min": 0.97}, of_student(RIGHT), facts)
+    none = judged({"metric": "gap_closed", "min": 0.5}, of_student(RIGHT), facts)
+
+    assert {name: found[name] for name in retention} == retention
+    assert (found["n"], found["verdict"]) == (20, "inconclusive")
+    assert (none["value"], none["verdict"], none["reason"]) == (None, "inconclusive", nothing["reason"])
+
+
+def test_latency_is_judged_over_rounds_taken_in_turns() -> None:
+    """Both are slow in the same rounds: the ratio is the same in each of them."""
+    slow = [1.0, 2.0, 3.0, 10.0] * 10
+    proof = evidence(
+        LABELS,
+        {"teacher": RIGHT, "student": RIGHT},
+        {"teacher": slow, "student": [each / 2 for each in slow]},
+    )
+
+    absolute = judged({"metric": "latency_ms.p50", "max": 1.0}, proof)
+    relative = judged({"metric": "latency_ms.p95", "relative_to": "teacher", "max": 0.5}, proof)
+
+    assert (absolute["value"], absolute["n"], absolute["verdict"]) == (1.25, 40, "inconclusive")
+    assert (relative["value"], relative["low"], relative["high"]) == (0.5, 0.5, 0.5)
+    assert relative["verdict"] == "passed"
+
+
+def test_what_was_not_measured_never_passes() -> None:
+    for metric in ("latency_ms.p50", "peak_memory_bytes"):
+        found = judged({"metric": metric, "max": 1e12, "decide": "point"}, of_student(RIGHT))
+        assert found["verdict"] == "inconclusive"
+        assert "was not measured" in found["reason"]
+
+
+def test_numbers_are_judged_in_their_own_figures() -> None:
+    labels = torch.tensor([[0.0], [1], [2], [3]])
+    judged_rows = rows("regression", labels, ["price"])
+    proof = Evidence(judged_rows, {"teacher": labels, "student": labels + 0.5}, {})
+
+    (found,) = judge(document({"metric": "mae", "max": 0.5}, task="regression"), result(), proof)
+
+    assert (found["value"], found["low"], found["high"]) == (0.5, 0.5, 0.5)
+    assert found["verdict"] == "passed"
+
+
+# --- the conclusion ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "exports", "conclusion"),
+    [
+        ([], ["verified"], "no_gate"),
+        (["passed", "passed"], ["verified", "skipped"], "passed"),
+        (["passed", "inconclusive"], ["verified"], "gate_inconclusive"),
+        (["inconclusive", "failed", "passed"], ["verified"], "gate_failed"),
+        (["failed"], ["verified", "failed"], "export_failed"),
+        ([], ["failed"], "export_failed"),
+        (["never heard of"], ["verified"], "gate_inconclusive"),
+    ],
+)
+def test_the_worst_is_the_conclusion(verdicts: list[str], exports: list[str], conclusion: str) -> None:
+    gates = [{"verdict": each} for each in verdicts]
+
+    assert (
+        concluded(gates, {str(place): {"status": each} for place, each in enumerate(exports)}) == conclusion
+    )
+
+
+# --- properties -------------------------------------------------------------------------------------
+
+figures = st.floats(-10, 10, allow_nan=False)
+answers = st.lists(st.integers(0, 1), min_size=20, max_size=20)
+decisions = st.sampled_from(["bound", "point"])
+
+
+@st.composite
+def intervals(draw: st.DrawFn) -> tuple[float, float, float]:
+    low, value, high = sorted(draw(st.tuples(figures, figures, figures)))
+    return value, low, high
+
+
+def gate(decide: str = "bound", **bounds: float) -> Gate:
+    return Gate.model_validate({"metric": "accuracy", "decide": decide, **bounds})
+
+
+@given(intervals(), figures, figures, decisions)
+def test_a_harder_bound_never_gives_a_better_verdict(
+    interval: tuple[float, float, float], one: float, other: float, decide: str
+) -> None:
+    easy, hard = sorted((one, other))
+
+    assert ORDER.index(verdict(gate(decide, min=easy), *interval)) >= ORDER.index(
+        verdict(gate(decide, min=hard), *interval)
+    )
+    assert ORDER.index(verdict(gate(decide, max=hard), *interval)) >= ORDER.index(
+        verdict(gate(decide, max=easy), *interval)
+    )
+
+
+@given(intervals(), figures, figures)
+def test_what_passes_by_its_interval_passes_by_its_point_and_fails_likewise(
+    interval: tuple[float, float, float], one: float, other: float
+) -> None:
+    bounds = dict(zip(("min", "max"), sorted((one, other)), strict=True))
+
+    by_bound, by_point = (verdict(gate(decide, **bounds), *interval) for decide in ("bound", "point"))
+
+    assert by_bound in (by_point, "inconclusive")
+    assert by_point != "inconclusive"
+
+
+@given(figures, figures, figures, decisions)
+def test_an_exact_figure_is_never_inconclusive(value: float, one: float, other: float, decide: str) -> None:
+    low, high = sorted((one, other))
+
+    assert verdict(gate(decide, min=low, max=high), value, value, value) != "inconclusive"
+
+
+@settings(max_examples=25)
+@given(answers, answers, st.sampled_from(["ratio", "difference"]))
+def test_ratio_and_difference_are_those_of_the_two_figures(
+    student: list[int], control: list[int], compare: str
+) -> None:
+    proof = of_student(student, control=control)
+    right = [
+        sum(one == other for one, other in zip(said, LABELS, strict=True)) for said in (student, control)
+    ]
+
+    found = judged({"metric": "accuracy", "relative_to": "control", "compare": compare, "min": 0.5}, proof)
+
+    if found["value"] is None:
+        assert compare == "ratio"
+        return
+    by_hand = right[0] / right[1] if compare == "ratio" else (right[0] - right[1]) / 20
+    assert math.isclose(found["value"], by_hand, abs_tol=1e-12)
+    assert found["low"] <= found["value"] <= found["high"]
+    if found["verdict"] == "passed":
+        assert found["value"] >= 0.5 - 1e-9
+
+
+@settings(max_examples=5)
+@given(answers)
+def test_a_figure_lies_in_its_own_interval_whatever_it_is(student: list[int]) -> None:
+    proof = of_student(student)
+
+    for metric in ("accuracy", "balanced_accuracy", "macro_f1", "per_class_accuracy", "ece", "loss"):
+        found = judged({"metric": metric, "min": 0}, proof)
+        assert found["low"] <= found["value"] <= found["high"], metric
