@@ -36,7 +36,7 @@ class Seen:
 
     def __str__(self) -> str:
         reason = {
-            "changed": f"  its sha256 is {self.sha256}, and the manifest says {self.expected}",
+            "changed": f"  its sha256 is {self.sha256}, the manifest says {self.expected}",
             "missing": "  the manifest lists it, and it is not here",
             "not here": "  the manifest lists it",
             "unlisted": "  it is here, and the manifest does not list it",
@@ -71,8 +71,8 @@ class Verification:
         if not self.holds:
             return "\n".join([*lines, *(f"NOT verified: {problem}" for problem in self.problems)])
         said = f"{self.folder} is what job {self.job.get('id')} ({self.job.get('name')}) left"
-        signer = f"signed by the key {self.key_id}, for which {self.vouched_by} vouches"
-        return "\n".join([*lines, f"verified: {said}, conclusion {self.conclusion}; {signer}"])
+        signer = f"signed by the key {self.key_id} ({self.vouched_by})"
+        return "\n".join([*lines, f"verified: {said}, conclusion {self.conclusion}, {signer}"])
 
 
 def verify(folder: Path, keys: Sequence[VouchedKey], *, partial: bool = False) -> Verification:

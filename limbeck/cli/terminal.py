@@ -42,7 +42,7 @@ class Terminal:
         if self.format is Format.JSON:
             typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
         elif isinstance(text, str):
-            self.out.print(text, markup=False)
+            self.out.print(text, markup=False, soft_wrap=True)  # a line is one thing, to be copied whole
         else:
             self.out.print(text)
 
