@@ -13,6 +13,7 @@ from distill import models
 from distill.cast import Cast, cast, rejected_at
 from distill.config.job import JobDocument, Stage
 from distill.config.networks import Dataset, Network
+from distill.config.rounding import NOT_OF_TRANSFORMERS
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.config.training import Training
 from distill.fitting import shown
@@ -82,6 +83,7 @@ def admit(
         Rejected: with `details["pointer"]`, the place in the document.
     """
     parts = cast(document, teachers, dataset, start)
+    _require_layers_to_round(document, parts.student)
     scales = _Scales(document, parts, memory_bytes, device)
     student, assistant = scales.student(), scales.assistant()
     weighed = [student] if isinstance(document.teacher, SelfTaught) else scales.teachers()
@@ -100,6 +102,16 @@ def admit(
         makes_teacher=not teachers,
         together=isinstance(document.teacher, Mutual),
     )
+
+
+def _require_layers_to_round(document: JobDocument, student: Network) -> None:
+    """Refuse to train a transformer as a static 8-bit export would round it: it has none."""
+    if student.architecture != "huggingface":
+        return
+    for number, stage in enumerate(document.course):
+        if stage.quantize is not None:
+            pointer = f"/stages/{number}/quantize"
+            raise Rejected("quantize_unfit", "user", *NOT_OF_TRANSFORMERS, {"pointer": pointer})
 
 
 def require_memory(needs: Footprint, memory_bytes: int | None, who: str, pointer: str) -> None:

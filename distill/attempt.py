@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import structlog
 import torch
@@ -36,6 +37,8 @@ class Attempt:
         self.spent = Spent()
         self.finished: dict[str, Trained] = {}
         self.warnings: dict[str, str] = {}
+        self.found: dict[str, Any] = {}
+        """What was decided once in the job and holds for every attempt at it, ready for JSON."""
         self.progress = Progress(events)
         self.network_of: Callable[[str], Network] | None = None
         """Tells the record of a run's network, once the job is opened: a checkpoint can be taken home."""
@@ -90,6 +93,7 @@ class Attempt:
             self.spent.restore(state.facts["spent"])
         self._journal.restore(state.facts["journal"])
         self.warnings.update(state.facts["warnings"])
+        self.found.update(state.facts.get("found", {}))  # of an older version, no checkpoint has it
         for run, facts in state.facts["finished"].items():
             self.finished[run] = Trained(weights=state.group(f"finished/{run}"), **facts)
         if "study" in state.facts:
@@ -182,6 +186,7 @@ class Attempt:
                 "network": self.network_of(run).model_dump(mode="json") if self.network_of else None,
                 "journal": self._journal.state(),
                 "warnings": self.warnings,
+                "found": self.found,
                 "spent": self.spent.facts(),
                 "finished": {name: trained.facts() for name, trained in self.finished.items()},
             }

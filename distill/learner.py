@@ -13,6 +13,10 @@ from distill.losses.terms import Answer
 from distill.optimizer import Optimizer
 from distill.precision import LossScale
 from distill.preprocess import Inputs
+from distill.rounding import Rounding
+
+MEASURED_EXAMPLES = 512
+"""At least so many find the first ranges of a network that rounds."""
 
 
 class Learner:
@@ -38,6 +42,7 @@ class Learner:
         self.best_weights: dict[str, Tensor] = {}
         self.epochs_without_better = 0
         self.last_figure: float | None = None
+        self._rounding = _measured(module, lesson) if lesson.rounds else None
         self._taps = Taps(module, {name for term in lesson.terms for name in term.student_taps})
         torch.manual_seed(lesson.training.seed)
 
@@ -54,6 +59,8 @@ class Learner:
     def update(self, rate: float, *, max_grad_norm: float | None) -> None:
         """Change the weights along the gradients that were gathered."""
         self.step += 1
+        if self._rounding is not None:
+            self._rounding.settle()
         if not self.scale.bring_down(weight.grad for weight in self._weights if weight.grad is not None):
             return
         if max_grad_norm is not None:
@@ -87,6 +94,8 @@ class Learner:
     def choose(self) -> None:
         """The lesson is over: settle on the best weights by validation where these were kept."""
         self._taps.close()
+        if self._rounding is not None:
+            self._rounding.close()
         if self.best_weights:
             self.module.load_state_dict(self.best_weights)
 
@@ -98,6 +107,7 @@ class Learner:
             "best": self.best_weights,
             "optimizer": self.optimizer.state(),
             "random": random_state(next(self.module.parameters()).device),
+            "rounding": {} if self._rounding is None else {"ranges": self._rounding.ranges},
         }
         return State(
             {f"{part}/{name}": tensor for part, named in tensors.items() for name, tensor in named.items()},
@@ -126,7 +136,22 @@ class Learner:
         device = next(self.module.parameters()).device
         self.best_weights = {name: tensor.to(device) for name, tensor in state.group("best").items()}
         self.optimizer.restore(state.group("optimizer"))
+        if self._rounding is not None:
+            self._rounding.ranges = state.group("rounding")["ranges"].to(device)
         set_random_state(state.group("random"))
+
+
+def _measured(module: nn.Module, lesson: Lesson) -> Rounding:
+    """The network rounds from now on, its ranges those of examples of train, as of an export."""
+    rounding = Rounding(module)
+    was_training, training = module.training, lesson.training
+    module.eval()
+    with torch.no_grad(), rounding.measuring():
+        for number in range(1, 1 + -(-MEASURED_EXAMPLES // training.batch_size)):
+            for rows in lesson.order.batch(number).chunk(training.accumulate):
+                module(lesson.train.batch(rows)[0])
+    module.train(was_training)
+    return rounding
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

@@ -37,6 +37,8 @@ class Lesson:
     teacher: Teaching | None = None
     ends_after: int | None = None
     """Of a control the updates that its student had; it then never stops early by itself."""
+    rounds: bool = False
+    """Whether the network computes as its 8-bit export will."""
 
     @property
     def science(self) -> Science:
@@ -83,6 +85,9 @@ class Course:
     """The network as the run begins."""
     peer: "Course | None" = None
     """Where two students teach each other: what the other one learns."""
+    needs_rounding: Callable[[nn.Module], bool] | None = None
+    """Tells of the network that comes to a lesson that rounds whether it needs that, else the lesson is left
+    out; None where all of them are taken."""
 
     @property
     def steps(self) -> int:

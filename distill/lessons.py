@@ -4,14 +4,14 @@ Teachers that the job makes come first, then a student for each seed, then the c
 made when the runs that it builds on are finished.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from distill.config.job import Stage
+from distill.config.job import Stage, in_full
 from distill.config.losses import HardTarget, LayerTerm
 from distill.config.networks import Network
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
@@ -32,9 +32,15 @@ APART = 1000
 class Lessons:
     """Makes the courses of one opened job. `finished` are its runs that are over, as they become so."""
 
-    def __init__(self, opened: Opened, finished: Mapping[str, Trained]) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        finished: Mapping[str, Trained],
+        needs_rounding: Callable[[nn.Module], bool] | None = None,
+    ) -> None:
         self._opened = opened
         self._finished = finished
+        self._needs_rounding = needs_rounding
         self._who = opened.document.teacher
         self._evaluation = opened.document.evaluation
         self._knowledge: Knowledge | None = None
@@ -127,15 +133,15 @@ class Lessons:
 
     def _assistant(self) -> Course:
         """Learns from the teacher of the job, as the students will from it."""
-        stages = self._opened.tuitions["assistant"].course
+        stages = in_full(self._opened.tuitions["assistant"].course)
         lessons = tuple(self._taught(stage, self._teacher_of_all, "assistant") for stage in stages)
         return Course("assistant", lessons, lambda: self._opened.fresh_assistant(stages[0].training.seed))
 
     def _generation(self, number: int) -> Course:
         """A student before the student: taught by the one before it, the first by the labels alone."""
-        stages = _later(self._opened.course, APART * (number + 1))
+        stages = _later(in_full(self._opened.course), APART * (number + 1))
         if number == 0:
-            lessons = [self._by_labels(stage.training) for stage in stages]
+            lessons = [self._by_labels(stage) for stage in stages]
         else:
             teacher = self._graduate(of_generation(number - 1), self._opened.student_network)
             lessons = [self._taught(stage, teacher) for stage in stages]
@@ -147,7 +153,8 @@ class Lessons:
         if isinstance(self._who, Mutual):
             peers = _later(self._opened.tuitions["peer"].course, number - 1)
             return Course(run, self._together(stages, "student"), fresh, peer=self._peer(number, peers))
-        return Course(run, tuple(self._taught(stage, self._master) for stage in stages), fresh)
+        lessons = tuple(self._taught(stage, self._master) for stage in stages)
+        return Course(run, lessons, fresh, needs_rounding=self._needs_rounding)
 
     def _peer(self, number: int, stages: list[Stage]) -> Course:
         """The other one of two students: it has the losses and the batches of the first."""
@@ -160,14 +167,14 @@ class Lessons:
 
     def _together(self, stages: list[Stage], learner: str) -> tuple[Lesson, ...]:
         """The lessons of one of two students. What the other one says comes with the training."""
-        return tuple(self._lesson(stage.training, self._opened.terms_of(stage, learner)) for stage in stages)
+        return tuple(self._lesson(stage, self._opened.terms_of(stage, learner)) for stage in stages)
 
     def _control(self, number: int) -> Course:
         """Hard targets alone, on the labeled rows, repeated to fill as many updates as the student had."""
         stages = self._stages(number)
         mirrored = zip(stages, self._finished[of_seed("student", number)].stage_steps, strict=True)
-        lessons = [_to_the_end(self._by_labels(stage.training), steps) for stage, steps in mirrored]
-        return Course(of_seed("control", number), tuple(lessons), self._beginning(stages))
+        lessons = [_to_the_end(self._by_labels(stage), steps) for stage, steps in mirrored]
+        return self._mirrors(of_seed("control", number), lessons, stages)
 
     def _control_of_top_class(self, number: int) -> Course:
         """The teacher's top class as the label of every row: what a student learns beyond it came from
@@ -176,33 +183,38 @@ class Lessons:
         mirrored = zip(stages, self._finished[of_seed("student", number)].stage_steps, strict=True)
         terms = (_on_top_class(self._hard_target),)
         lessons = [
-            _to_the_end(self._lesson(stage.training, terms, self._teaching(self._master, ())), steps)
+            _to_the_end(self._lesson(stage, terms, self._teaching(self._master, ())), steps)
             for stage, steps in mirrored
         ]
-        return Course(of_seed(CONTROL_OF_TOP_CLASS, number), tuple(lessons), self._beginning(stages))
+        return self._mirrors(of_seed(CONTROL_OF_TOP_CLASS, number), lessons, stages)
+
+    def _mirrors(self, run: str, lessons: Sequence[Lesson], stages: list[Stage]) -> Course:
+        """A control: it begins as the student did, and is rounded where that was."""
+        return Course(run, tuple(lessons), self._beginning(stages), needs_rounding=self._needs_rounding)
 
     def _taught(self, stage: Stage, teacher: Teacher, learner: str = "student") -> Lesson:
         """The terms of a stage, on every row; where none of them needs the teacher, by labels."""
         terms = self._opened.terms_of(stage, learner)
         if not any(term.needs_teacher for term in terms):
-            return self._by_labels(stage.training, terms)
+            return self._by_labels(stage, terms)
         layers = tuple(name for term in terms for name in term.teacher_taps)
-        return self._lesson(stage.training, terms, self._teaching(teacher, layers))
+        return self._lesson(stage, terms, self._teaching(teacher, layers))
 
-    def _by_labels(self, training: Training, terms: tuple[Term, ...] | None = None) -> Lesson:
+    def _by_labels(self, stage: Stage, terms: tuple[Term, ...] | None = None) -> Lesson:
         rows = self._opened.train.labeled_rows()
-        return replace(self._lesson(training, terms or (self._hard_target,)), rows=rows)
+        return replace(self._lesson(stage, terms or (self._hard_target,)), rows=rows)
 
-    def _lesson(self, training: Training, terms: tuple[Term, ...], teacher: Teaching | None = None) -> Lesson:
+    def _lesson(self, stage: Stage, terms: tuple[Term, ...], teacher: Teaching | None = None) -> Lesson:
         train = self._opened.train
         return Lesson(
-            training,
+            stage.training,
             terms,
             train=train,
             validation=self._opened.validation,
             rows=torch.arange(len(train)),
             pass_length=len(train),
             teacher=teacher,
+            rounds=stage.quantize is not None,
         )
 
     def _teaching(self, teacher: Teacher, layers: tuple[str, ...]) -> Teaching:

@@ -6,7 +6,7 @@ The unit of cost is one multiply-add; a backward pass costs twice a forward one.
 from collections.abc import Iterator, Sequence
 
 from distill import models
-from distill.config.job import Stage
+from distill.config.job import Stage, in_full
 from distill.config.networks import Network
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.evaluate.cost import macs
@@ -56,9 +56,9 @@ class _Outlook:
         if isinstance(who, SelfTaught):
             for number in range(who.self_distillation.generations):
                 asks = self._student if number else 0
-                yield from self._run(of_generation(number), opened.course, asks=asks)
+                yield from self._run(of_generation(number), in_full(opened.course), asks=asks)
         if opened.assistant_network is not None:
-            stages = opened.tuitions["assistant"].course
+            stages = in_full(opened.tuitions["assistant"].course)
             learner = _macs(opened.assistant_network)
             yield from self._run("assistant", stages, learner=learner, asks=self._teacher)
         if self._gathers:

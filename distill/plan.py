@@ -6,6 +6,7 @@ from typing import Any
 from distill.admission import admit
 from distill.config.events import Planned
 from distill.config.folder import PlanJob
+from distill.config.job import in_full
 from distill.config.tasks import TASKS
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.footprint import Footprint
@@ -72,10 +73,11 @@ def _estimate(request: PlanJob) -> dict[str, Any]:
     if isinstance(document.teacher, Mutual):
         estimate["teacher_updates"] = student * evaluation.seeds
     if isinstance(document.teacher, SelfTaught):
-        estimate["teacher_updates"] = student * document.teacher.self_distillation.generations
+        generation = sum(steps_of(stage.training, train.examples) for stage in in_full(document.course))
+        estimate["teacher_updates"] = generation * document.teacher.self_distillation.generations
     if document.via is not None:
         estimate["assistant_updates"] = sum(
-            steps_of(stage.training, train.examples) for stage in document.course_of_assistant
+            steps_of(stage.training, train.examples) for stage in in_full(document.course_of_assistant)
         )
     return {**estimate, "total_updates": sum(estimate.values())}
 

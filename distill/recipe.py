@@ -10,6 +10,7 @@ from distill.config.events import Resolved
 from distill.config.folder import RunJob
 from distill.evaluate.written import network_of
 from distill.fingerprint import fingerprint
+from distill.int8_cost import Decision
 from distill.lessons import Lessons
 from distill.opening import open_job
 from distill.outlook import ahead
@@ -29,7 +30,7 @@ def run_job(request: RunJob, folder: Path, events: Events, stop: StopLine) -> No
         opened = open_job(request, folder, attempt.warn, heed=attempt.heed)
         events.send(Resolved(stages=opened.course))
         attempt.network_of = partial(network_of, opened)
-        lessons = Lessons(opened, attempt.finished)
+        lessons = Lessons(opened, attempt.finished, Decision(opened, attempt.found, attempt.warn))
         attempt.progress.plan(ahead(opened, gathers=lessons.gathers))
 
     attempt.teach("training_teacher", lessons.of_teachers())

@@ -6,6 +6,7 @@ from distill.config.gating import gate_problems
 from distill.config.job import JobDocument, Stage
 from distill.config.losses import COMPARES_EXAMPLES, LossTerm
 from distill.config.problem import Problem
+from distill.config.rounding import rounding_problems
 from distill.config.schedules import WeightOfShare, is_ever_positive
 from distill.config.tasks import BETWEEN_LAYERS, TASKS
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
@@ -31,6 +32,7 @@ def contradictions(document: JobDocument) -> Iterator[Problem]:
         yield from _of_training(document, document.via.training, "/via/training")
     if document.via is not None and document.via.losses is not None:
         yield from _of_losses(document, document.via.losses, document.via.training, "/via/losses")
+    yield from rounding_problems(document)
     yield from gate_problems(document)
 
 

@@ -92,6 +92,11 @@ class Stage(Section):
         return losses
 
 
+def in_full(stages: list[Stage]) -> list[Stage]:
+    """Those that do not round: what a network goes through of which there will be no 8-bit file."""
+    return [stage for stage in stages if stage.quantize is None]
+
+
 ONLY_STAGE = "training"
 """The name of the one stage of a job that lists no stages."""
 

@@ -1,5 +1,6 @@
 """A run that was stopped and resumed, however often, is the run that was never stopped."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,13 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from distill.channel import StopAsked
 from distill.checkpoint import State, read_checkpoint
 from distill.config.events import CheckpointWritten, Event, Finished, Measured, Phase, PhaseChanged
+from distill.config.exports import Export
+from distill.export.source import Source
 from tests.distill.conftest import Inspected
 from tests.distill.folders import Heard, Stop, of_kind, run, stage
 from tests.distill.jobs import small
@@ -73,6 +77,27 @@ OF_ITSELF: dict[str, Any] = {
     "teacher": {"self_distillation": {"generations": 2}},
     "training": SHORT | {"precision": "bf16"},
 }
+ROUNDED: dict[str, Any] = {
+    "training": None,
+    "stages": [
+        {
+            "name": "in-full",
+            "losses": [{"kind": "hard_target"}],
+            "training": SHORT | {"steps": 30, "optimizer": {"kind": "adamw", "learning_rate": 0.02}},
+        },
+        {
+            "name": "rounded",
+            "losses": [{"kind": "hint"}, {"kind": "soft_target"}],
+            "training": SHORT | {"steps": 20, "select": "best", "accumulate": 2},
+            "quantize": "int8",
+        },
+        {"name": "after", "losses": [{"kind": "soft_target"}], "training": SHORT | {"steps": 4}},
+    ],
+    "teacher": IN_STAGES["teacher"],
+    "evaluation": {"seeds": 2, "controls": ["hard_labels", "teacher_argmax"]},
+    "exports": ["onnx-int8"],
+}
+NOT_ROUNDED = ROUNDED | {"exports": [{"format": "onnx-int8", "max_drop": 1}]}
 KINDS = {
     "one stage": {},
     "in stages": IN_STAGES,
@@ -80,6 +105,8 @@ KINDS = {
     "mutual": MUTUAL,
     "by an assistant": BY_AN_ASSISTANT,
     "of itself": OF_ITSELF,
+    "rounded": ROUNDED,
+    "not rounded": NOT_ROUNDED,
 }
 
 
@@ -94,6 +121,19 @@ class StopsBeforeTheEvaluation(Heard):
         super().send(event)
         if event == PhaseChanged(name="training_control", status="done"):
             self._stop.now = True
+
+
+def all_the_same(export: Export, source: Source, inputs: Tensor) -> Tensor:
+    """In place of a file of 8 bits, one that is much worse: whatever it sees is the first class."""
+    return torch.eye(source.network.num_outputs)[torch.zeros(len(inputs), dtype=torch.int64)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def coarse_files() -> Iterator[None]:
+    """The true ones, each of which takes seconds to make, are looked at in test_int8_cost."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("distill.int8_cost.int8_outputs", all_the_same)
+        yield
 
 
 @dataclass(frozen=True)
@@ -181,6 +221,18 @@ def test_a_job_trains_every_network_that_it_needs(
     unbroken: dict[str, Trained], kind: str, runs: set[str]
 ) -> None:
     assert set(unbroken[kind].checkpoint.facts["finished"]) == runs
+
+
+@pytest.mark.parametrize(("kind", "rounded_updates"), [("rounded", 20), ("not rounded", 0)])
+def test_every_seed_and_every_control_does_as_the_first_student_did(
+    unbroken: dict[str, Trained], kind: str, rounded_updates: int
+) -> None:
+    facts = unbroken[kind].checkpoint.facts
+    steps = {run: finished["stage_steps"] for run, finished in facts["finished"].items()}
+
+    assert facts["found"]["quantization"]["needed"] == (rounded_updates > 0)
+    assert len(steps) == 7
+    assert all(of_run == [30, rounded_updates, 4] for run, of_run in steps.items() if run != "teacher")
 
 
 def test_the_events_of_a_resumed_job_repeat_no_figure_with_another_value(

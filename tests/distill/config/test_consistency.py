@@ -29,6 +29,13 @@ def stages(*names: str, **training: Any) -> list[dict[str, Any]]:
     return [{"name": name, "losses": [{"kind": "soft_target"}], "training": training} for name in names]
 
 
+def rounded(number: int) -> list[dict[str, Any]]:
+    """Two stages, of which this one rounds."""
+    listed = stages("a", "b")
+    listed[number]["quantize"] = "int8"
+    return listed
+
+
 @pytest.mark.parametrize(
     ("change", "pointer", "code"),
     [
@@ -44,6 +51,27 @@ def stages(*names: str, **training: Any) -> list[dict[str, Any]]:
             {"task": "regression", "teacher": None, "teachers": TEACHERS, "combine": "most_confident"},
             "/combine",
             "no_confidence",
+        ),
+        (
+            {"stages": rounded(1), "exports": ["onnx"]},
+            "/stages/1/quantize",
+            "quantize_without_export",
+        ),
+        ({"stages": rounded(0), "exports": ["onnx-int8"]}, "/stages/0/quantize", "quantize_first"),
+        (
+            {"task": "text-classification", "stages": rounded(1), "exports": ["onnx-int8"]},
+            "/stages/1/quantize",
+            "quantize_unfit",
+        ),
+        (
+            {
+                "task": "feature-extraction",
+                "student": {"huggingface": {"model_type": "bert"}},
+                "stages": [stage | {"losses": [{"kind": "cosine"}]} for stage in rounded(1)],
+                "exports": ["onnx-int8"],
+            },
+            "/stages/1/quantize",
+            "quantize_unfit",
         ),
         (
             {"teacher": None, "teachers": [{"model": "t"}, {"model": "u", "weight": 2}]},
