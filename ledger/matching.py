@@ -6,6 +6,7 @@ The training process asks the same of the records again, and more of the network
 from collections.abc import Iterable, Iterator
 
 from distill.config.architectures import TAKES
+from distill.config.gating import gate_misfits, incumbent_misfits
 from distill.config.job import JobDocument
 from distill.config.layer_names import Side, names_of, unknown_layers
 from distill.config.networks import Dataset as Data
@@ -37,7 +38,10 @@ def misfits(document: JobDocument, inputs: Inputs) -> list[Problem]:
             problems += _teacher_misfits(document, network, data, at)
     problems += _student_misfits(document, inputs.student, data)
     problems += _layer_misfits(document, inputs)
-    problems += _dataset_misfits(document, data) if data else []
+    if data is not None:
+        problems += _dataset_misfits(document, data)
+        problems += gate_misfits(document, data)
+        problems += _incumbent_misfits(document, inputs, data)
     return problems
 
 
@@ -120,6 +124,14 @@ def _student_misfits(document: JobDocument, student: Model | None, data: Data | 
             )
             yield Problem(at, detail, "labels_in_another_order")
         yield from _input_misfits(network, data, "the model", at)
+
+
+def _incumbent_misfits(document: JobDocument, inputs: Inputs, data: Data) -> Iterator[Problem]:
+    """`document` names the models beside which gates put the student by their ids."""
+    reader = _network(inputs.teachers[0] if inputs.teachers else inputs.student)
+    for model in inputs.incumbents:
+        if (network := _network(model)) is not None:
+            yield from incumbent_misfits(document, model.id, network, data, reader)
 
 
 def _layer_misfits(document: JobDocument, inputs: Inputs) -> Iterator[Problem]:

@@ -207,3 +207,25 @@ def test_a_layer_may_be_asked_for_what_it_takes_and_a_network_for_its_outputs(
     bench.has(data={}, teacher={})
     hint = {"kind": "hint", "layers": [{"student": "features.0", "teacher": name}]}
     assert bench.places(teacher="teacher", losses=[hint]) == []
+
+
+def test_what_a_gate_puts_the_student_beside_must_answer_the_same_examples(bench: Bench) -> None:
+    bench.has(
+        data={},
+        same={"labels": LABELS[::-1]},
+        other={"task": "regression", "labels": None},
+        wide={"input": Input(kind="image", shape=[3, 8, 8], dtype="uint8")},
+        few={"labels": LABELS[:5]},
+    )
+    gates = [
+        {"metric": "accuracy", "relative_to": name, "min": 1} for name in ("same", "other", "wide", "few")
+    ]
+    assert bench.places(gates=gates) == [
+        (f"/gates/{number}/relative_to", "incumbent_unfit") for number in (1, 2, 3)
+    ]
+
+
+def test_a_gate_on_a_label_that_the_dataset_has_not_is_refused_at_its_place(bench: Bench) -> None:
+    bench.has(data={})
+    gates = [{"metric": f"per_class_accuracy.{label}", "min": 0.5} for label in ("7", "seven")]
+    assert bench.places(gates=gates) == [("/gates/1/metric", "unknown_label")]
