@@ -30,7 +30,7 @@ FROM python:${PYTHON} AS runtime
 # No module is ever taken from the working directory: a staged `json.py` would run otherwise.
 ENV PATH=/opt/limbeck/bin:$PATH PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1
 RUN useradd --uid 10001 --no-create-home --home-dir /var/lib/limbeck limbeck \
-    && install -d -o limbeck -g limbeck -m 700 /keys /var/lib/limbeck /var/lib/limbeck/blobs /var/lib/limbeck/work
+    && install -d -o limbeck -g limbeck -m 700 /keys /signing /var/lib/limbeck /var/lib/limbeck/blobs /var/lib/limbeck/work
 WORKDIR /var/lib/limbeck
 USER 10001:10001
 ENTRYPOINT ["python", "-P", "-m"]

@@ -13,7 +13,7 @@ from ledger.database import Sessions, connect, insert_or_keep
 from ledger.errors import SigningKeyUnusable
 from ledger.identifiers import new_id
 from ledger.keys import create_key
-from ledger.signing import ensure_key, list_key
+from ledger.signing import ensure_key, list_key, replace_key
 from ledger.tables import Project
 
 DEFAULT_PROJECT = "default"
@@ -45,13 +45,13 @@ def bootstrap(sessions: Sessions, key_file: Path | None) -> str | None:
     return text
 
 
-def show_signing_key(sessions: Sessions, path: Path) -> None:
-    """Make the key at `path` where there is none, and list its public part before it signs anything.
+def show_signing_key(sessions: Sessions, path: Path, *, anew: bool = False) -> None:
+    """List the public part of the key at `path`, which is made where there is none, or `anew`.
 
     Raises:
         SigningKeyUnusable: there is no such file and none can be made, or it holds no such key.
     """
-    signer = ensure_key(path)
+    signer = replace_key(path) if anew else ensure_key(path)
     with sessions.writing() as session:
         list_key(session, signer)
 
@@ -79,11 +79,17 @@ def main() -> None:
     environment = _Environment()
     parser = argparse.ArgumentParser(prog="python -m ledger.bootstrap", description=__doc__)
     parser.add_argument("--key-file", type=Path, default=environment.bootstrap_key_file)
-    key_file = parser.parse_args().key_file
+    parser.add_argument(
+        "--new-signing-key", action="store_true", help="replace the key of LIMBECK_SIGNING_KEY by a new one"
+    )
+    asked = parser.parse_args()
+    key_file = asked.key_file
+    if asked.new_signing_key and environment.signing_key is None:
+        parser.error("LIMBECK_SIGNING_KEY is not set: there is no key to replace")
     sessions = connect(environment.database_url)
     try:
         if environment.signing_key is not None:
-            show_signing_key(sessions, environment.signing_key)
+            show_signing_key(sessions, environment.signing_key, anew=asked.new_signing_key)
         text = bootstrap(sessions, key_file)
     except SigningKeyUnusable as error:
         sys.exit(f"{parser.prog}: {error}")

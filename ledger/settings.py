@@ -71,8 +71,8 @@ class Settings(BaseSettings):
     max_body_bytes: int = 2 * 2**20
     """The largest JSON body that is received."""
     signing_key: Path | None = None
-    """The PEM file (Ed25519, PKCS8) with which manifests are signed; made (mode 600) where it is not there.
-    For workers and bootstrap alone. Without it jobs get no manifest."""
+    """The PEM file (Ed25519, PKCS8, mode 600) with which workers sign manifests; `ledger.bootstrap` makes it
+    where it is not there. Without this setting jobs get no manifest."""
     bootstrap_key_file: Path | None = None
     """Where the first key is written (mode 600)."""
     log_format: str = "json"

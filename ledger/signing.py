@@ -1,13 +1,14 @@
 """The service's signature: an Ed25519 key in a file, whose public part stands in the database.
 
 The private part is a PEM file (PKCS8, mode 600) that the workers read when they sign, and no other
-process. A key that has ever signed stays listed, so that what it signed can be checked for ever; to
-change the key is to put its file away and let the next start make another.
+process. A key that has ever signed stays listed, so that what it signed can be checked for ever.
 """
 
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -86,11 +87,22 @@ def ensure_key(path: Path) -> Signer:
     Raises:
         SigningKeyUnusable: what is there is no key, or no file can be made.
     """
-    try:
-        if not path.exists():
-            _make(path)
-    except OSError as error:
-        raise SigningKeyUnusable(path, error.strerror or str(error)) from error
+    if not path.exists():
+        with _made_aside(path) as aside, suppress(FileExistsError):
+            path.hardlink_to(aside)
+            log.info("signing_key_made", path=str(path))
+    return Signer.read(path)
+
+
+def replace_key(path: Path) -> Signer:
+    """A new key at `path`, that signs from now on; what was there is gone, and can sign no more.
+
+    Raises:
+        SigningKeyUnusable: no file can be made there.
+    """
+    with _made_aside(path) as aside:
+        aside.replace(path)
+        log.info("signing_key_replaced", path=str(path))
     return Signer.read(path)
 
 
@@ -104,19 +116,21 @@ def listed_keys(session: Session) -> list[SigningKey]:
     return list(session.scalars(select(SigningKey).order_by(SigningKey.created_at.desc(), SigningKey.id)))
 
 
-def _make(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+@contextmanager
+def _made_aside(path: Path) -> Iterator[Path]:
+    """A new key in a file beside `path`, on the disk whole; gone after the block under this name."""
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
-        path.hardlink_to(aside)  # and never over a key that is there
-        log.info("signing_key_made", path=str(path))
-    except FileExistsError:
-        pass  # another process was first, and its key counts
-    finally:
-        aside.unlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(pem)
+                file.flush()
+                os.fsync(file.fileno())
+            yield aside
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise SigningKeyUnusable(path, error.strerror or str(error)) from error

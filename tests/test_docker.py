@@ -83,6 +83,26 @@ def test_everything_that_works_waits_for_the_migration(topology: dict[str, Any])
         assert needs["migrate"]["condition"] == "service_completed_successfully"
 
 
+def test_only_those_that_sign_see_the_signing_key(topology: dict[str, Any]) -> None:
+    services = topology["services"]
+    mounted = {
+        name: volume.get("read_only", False)
+        for name, service in services.items()
+        for volume in service.get("volumes", ())
+        if volume.get("source") == "signing"
+    }
+    named = {
+        name
+        for name, service in services.items()
+        if "LIMBECK_SIGNING_KEY" in (service.get("environment") or {})
+    }
+    assert mounted == {"bootstrap": False, "worker": True, "gpu-worker": True}
+    assert named == set(mounted)
+    for name in ("worker", "gpu-worker"):
+        needs = services[name]["depends_on"]
+        assert needs["bootstrap"]["condition"] == "service_completed_successfully"
+
+
 def test_the_example_of_the_environment_names_every_variable_of_the_topology() -> None:
     wanted = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "LIMBECK_PORT", "TORCH_BACKEND", "LIMBECK_DEVICES"}
     lines = (ROOT / ".env.example").read_text().splitlines()
