@@ -102,6 +102,6 @@ def _answers(opened: Opened, module: nn.Module, export: Export, rows: Tensor) ->
     assert isinstance(stored, Tensor)
     stored = stored[rows.to(stored.device)].cpu()
     with torch.inference_mode():
-        full = torch.cat([copy(opened.preprocessor(chunk)) for chunk in stored.split(AT_ONCE)])
+        full = torch.cat([copy(opened.preprocessor(chunk)) for chunk in torch.split(stored, AT_ONCE)])
     source = Source(network, copy, None, train, opened.document.seed)
     return full, int8_outputs(export, source, stored)

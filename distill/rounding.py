@@ -17,8 +17,8 @@ rounded is quantized distillation (Polino et al., 2018, section 3; Mishra and Ma
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +77,7 @@ class Rounding:
         self._seen: list[Tensor] = []
         self._measures = False
         self._pass = _Pass(self)
+        self._open = ExitStack()
         self._handles = [
             module.register_forward_pre_hook(self._begin),
             module.register_forward_hook(self._end, always_call=True),
@@ -127,10 +128,10 @@ class Rounding:
             self._seen[place] = torch.stack([torch.minimum(low, limits[0]), torch.maximum(high, limits[1])])
 
     def _begin(self, _module: nn.Module, _inputs: Any) -> None:
-        self._pass.begin()
+        self._open.enter_context(self._pass.from_the_first_place())
 
     def _end(self, _module: nn.Module, _inputs: Any, _outputs: Any) -> None:
-        self._pass.__exit__(None, None, None)
+        self._open.close()
 
 
 class _Pass(TorchFunctionMode):
@@ -141,10 +142,10 @@ class _Pass(TorchFunctionMode):
         self._rounding = rounding
         self._place = 0
 
-    def begin(self) -> None:
-        """From the first place on."""
+    def from_the_first_place(self) -> Self:
+        """A new forward begins."""
         self._place = 0
-        self.__enter__()
+        return self
 
     def activation(self, values: Tensor) -> Tensor:
         """The values that come by the next place, rounded."""

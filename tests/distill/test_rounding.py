@@ -108,9 +108,10 @@ def test_rounding_before_batch_norm_is_folded_in_is_rounding_after_it() -> None:
 
 def test_the_gradient_passes_straight_within_the_limits_and_not_beyond() -> None:
     values = torch.tensor([-2.0, -0.5, 0.123, 0.9, 3.0], requires_grad=True)
-    (rounded_activation(values, limits(-1.0, 1.0)) * torch.arange(1.0, 6.0)).sum().backward()
+    rounded = rounded_activation(values, limits(-1.0, 1.0))
+    torch.autograd.backward((rounded * torch.arange(1.0, 6.0)).sum())
     weight = torch.tensor([[0.3, -0.77, 1.0]], requires_grad=True)
-    (rounded_weight(weight) * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    torch.autograd.backward((rounded_weight(weight) * torch.tensor([1.0, 2.0, 3.0])).sum())
 
     assert values.grad is not None
     assert values.grad.tolist() == [0, 2, 3, 4, 0]
@@ -126,7 +127,7 @@ def test_the_gradient_of_a_network_is_that_of_one_whose_numbers_are_the_rounded_
     inputs.requires_grad_()
 
     answer = layer(inputs)
-    answer.square().sum().backward()
+    torch.autograd.backward(answer.square().sum())
 
     seen, weight = rounded_activation(inputs.detach(), rounding.ranges[0]), rounded_weight(layer.weight)
     assert torch.allclose(answer, seen @ weight.T + layer.bias)
