@@ -1,6 +1,7 @@
-"""The last three phases: measure the written files, make the student ready to leave, prove that it runs."""
+"""The last three phases: measure the written files, make what leaves of them, prove that it runs."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,33 +9,29 @@ import torch
 from torch import Tensor
 
 from distill import models
+from distill.artifacts import Artifacts
 from distill.attempt import Attempt
 from distill.batches import View
-from distill.config.events import ArtifactWritten, Finished
+from distill.config.events import Finished
 from distill.config.networks import Layer, Scale
 from distill.data.canonical import file_sha256
 from distill.data.opened import open_split
 from distill.environment import environment
-from distill.evaluate.exported import failed_export, verified_export
-from distill.evaluate.measure import measure
+from distill.evaluate.measure import TIMED, measure
 from distill.evaluate.predictions import write_predictions
-from distill.evaluate.result import Evaluated, comparison, updates_to_control
-from distill.evaluate.seeds import seeds_of
+from distill.evaluate.result import Evaluated, comparison, compression, updates_to_control
+from distill.evaluate.seeds import SeedOfJob, seeds_of
 from distill.evaluate.written import write_runs
 from distill.export.student import write_student_folder
-from distill.export.verify import RefusedToRun, outputs_outside
+from distill.exports import make_exports, only_safetensors
 from distill.opening import Opened
 from distill.preprocess import view
+from distill.proof.bench import Proof, Shown
+from distill.proof.target import described
+from distill.proof.whole import entries, prove_job
 from distill.report import report
 from distill.runs import stands_between
 
-MEDIA_TYPES = {
-    "safetensors": "application/octet-stream",
-    "config": "application/json",
-    "json": "application/json",
-    "python": "text/x-python",
-    "parquet": "application/vnd.apache.parquet",
-}
 MAY_HAVE_SEEN_TEST = (
     "the teacher was trained elsewhere and may have seen the test examples; "
     "its own figures, retention and gap_closed may flatter it"
@@ -49,14 +46,15 @@ class Conclusion:
         self._attempt = attempt
         self._folder = folder
         self._out = folder / "out"
-        self._artifacts: list[ArtifactWritten] = []
+        self._artifacts = Artifacts(self._out)
         self._student = opened.student_network
         self._environment = environment(opened.device)
+        self._in_one_runtime = only_safetensors(opened.document.exports)
 
     def evaluate(self) -> None:
         """Write every network, then open test for the first time and measure the files."""
         opened, attempt = self._opened, self._attempt
-        document, dataset, main_figure = opened.document, opened.dataset, opened.science.main_figure
+        document, dataset = opened.document, opened.dataset
         if opened.uploaded_teacher is not None:
             attempt.warn("teacher_may_have_seen_test", MAY_HAVE_SEEN_TEST)
         seeds = seeds_of(
@@ -64,25 +62,82 @@ class Conclusion:
             attempt.history,
             first=document.seed,
             count=document.evaluation.seeds,
-            main_figure=main_figure,
+            main_figure=opened.science.main_figure,
         )
-        candidates = write_runs(opened, attempt, self._folder, seeds)
-        (student_file,) = candidates["student"].files
+        self._candidates = write_runs(opened, attempt, self._folder, seeds)
+        (student_file,) = self._candidates["student"].files
         self._student = student_file.network
         self._test = open_split(self._folder / "in" / "dataset", dataset.splits["test"], dataset)
         view = View.of(self._test, opened.preprocessor, opened.device)
         if view.unseen_words:
             attempt.warn("words_not_seen", _words_not_seen(view.unseen_words))
         self._rows, self._measured = measure(
-            candidates,
+            self._candidates,
             view,
             science=opened.science,
             names=dataset.labels,
-            latency=document.evaluation.latency,
+            latency=document.evaluation.latency if self._in_one_runtime else None,
             heed=attempt.heed,
         )
+        self._result = self._compared(seeds)
+
+    def export(self) -> None:
+        """Put beside the weights what makes them usable, and make every other format of them."""
+        opened, keep = self._opened, self._artifacts.keep
+        tokenizer = opened.tokenizer
+        if tokenizer is not None:
+            files = {**self._student.files, "tokenizer.json": file_sha256(tokenizer)}
+            self._student = self._student.model_copy(update={"files": files})
+        folder = self._out / "student"
+        write_student_folder(folder, document=opened.document, network=self._student, tokenizer=tokenizer)
+        keep("student", "safetensors", "student/student.safetensors")
+        keep("student", "config", "student/config.json")
+        keep("student", "python", "student/load.py")
+        if tokenizer is not None:
+            keep("student", "json", "student/tokenizer.json")
+        if opened.uploaded_teacher is None:
+            keep("teacher", "safetensors", "teacher/teacher.safetensors")
+        self._exports = make_exports(opened, self._student, folder, self._artifacts)
+
+    def verify(self) -> None:
+        """Run every file as its user would, compare, and write down all that is known of the job."""
+        opened, attempt = self._opened, self._attempt
+        proof = prove_job(opened, self._candidates, self._exports, self._out, heed=attempt.heed)
+        self._take_times(proof)
+        self._result |= {
+            "exports": entries(
+                proof,
+                self._exports,
+                self._student,
+                self._measured["student"],
+                self._rows,
+                seed=opened.document.seed,
+            ),
+            "compression": compression(self._result["teacher"], self._result["student"]),
+            "latency": self._latency(proof),
+            "warnings": [{"code": code, "message": message} for code, message in attempt.warnings.items()],
+        }
+        self._write_figures(proof)
+        self._write_report()
+
+    def finished(self) -> Finished:
+        """The last event."""
+        exports = self._result["exports"].values()
+        failed = any(entry["status"] == "failed" for entry in exports)
+        return Finished(
+            result=self._result,
+            conclusion="export_failed" if failed else "no_gate",
+            artifacts=self._artifacts.kept,
+            student=self._student,
+            layers=self._layers(),
+            environment=self._environment,
+        )
+
+    def _compared(self, seeds: Sequence[SeedOfJob]) -> dict[str, Any]:
+        """The result, but for what `verify` adds to it."""
+        opened, attempt = self._opened, self._attempt
         evaluated = Evaluated(
-            task=document.task,
+            task=opened.document.task,
             measured=self._measured,
             rows=self._rows,
             source_rows=self._test.rows,
@@ -91,12 +146,12 @@ class Conclusion:
             between=[run for run in attempt.finished if stands_between(run)],
         )
         (shipped,) = (each for each in seeds if each.ships)
-        self._result = comparison(evaluated, seed=document.seed) | {
+        return comparison(evaluated, seed=opened.document.seed) | {
             "updates_to_control": updates_to_control(
                 attempt.history,
                 shipped.run("student"),
                 attempt.finished.get(shipped.run("control")),
-                main_figure,
+                opened.science.main_figure,
             ),
             "updates": {run: trained.steps for run, trained in attempt.finished.items()},
             "chosen_updates": {run: trained.chosen_step for run, trained in attempt.finished.items()},
@@ -104,52 +159,44 @@ class Conclusion:
             "gates": [],
         }
 
-    def export(self) -> None:
-        """Put beside the weights what makes them usable, and write predictions and figures."""
-        opened, attempt, out = self._opened, self._attempt, self._out
-        tokenizer = opened.tokenizer
-        if tokenizer is not None:
-            files = {**self._student.files, "tokenizer.json": file_sha256(tokenizer)}
-            self._student = self._student.model_copy(update={"files": files})
-        write_student_folder(
-            out / "student",
-            document=opened.document,
-            network=self._student,
-            tokenizer=tokenizer,
-        )
-        self._keep("student", "safetensors", "student/student.safetensors")
-        self._keep("student", "config", "student/config.json")
-        self._keep("student", "python", "student/load.py")
-        if tokenizer is not None:
-            self._keep("student", "json", "student/tokenizer.json")
-        if opened.uploaded_teacher is None:
-            self._keep("teacher", "safetensors", "teacher/teacher.safetensors")
-        outputs = {name: entry.outputs for name, entry in self._measured.items()}
-        write_predictions(out / "predictions.parquet", self._test, self._rows, outputs)
-        self._keep("predictions", "parquet", "predictions.parquet")
-        attempt.history.write(out / "metrics.parquet")
-        self._keep("metrics", "parquet", "metrics.parquet")
+    def _take_times(self, proof: Proof) -> None:
+        """What each of teacher, student and control cost where it ran alone."""
+        for name in TIMED:
+            shown = proof.get(name)
+            if not isinstance(shown, Shown):
+                continue
+            measured = self._measured[name].costing(shown.peak_memory_bytes, shown.times)
+            self._measured[name] = measured
+            self._result[name] = measured.figures
 
-    def verify(self) -> None:
-        """Run the student as its user would, compare, and write the report."""
-        opened, student = self._opened, self._measured["student"]
-        try:
-            outside = outputs_outside(
-                self._out / "student",
-                self._folder / "in" / "dataset" / opened.dataset.splits["test"].file,
-                like=student.outputs,
-                heed=self._attempt.heed,
-            )
-            entry = verified_export(outside, student, self._rows, self._student, seed=opened.document.seed)
-        except RefusedToRun as error:
-            entry = failed_export(f"load.py did not run: {error}", student, self._student)
-        self._result["exports"] = {"safetensors": entry}
-        self._result["warnings"] = [
-            {"code": code, "message": message} for code, message in self._attempt.warnings.items()
-        ]
+    def _latency(self, proof: Proof) -> dict[str, Any]:
+        shown = {name: found for name, found in proof.items() if isinstance(found, Shown)}
+        here = {name: measured.times for name, measured in self._measured.items()}
+        runtimes = dict.fromkeys(
+            (name for name, times in here.items() if times), f"torch {torch.__version__}"
+        )
+        return described(
+            self._opened.document.evaluation.latency,
+            here | {name: found.times for name, found in shown.items() if found.times is not None},
+            runtimes | {name: found.runtime for name, found in shown.items()},
+            self._environment,
+            in_one_process=self._in_one_runtime,
+        )
+
+    def _write_figures(self, proof: Proof) -> None:
+        """What everyone answered, the exports too, and the curves."""
+        answers = {name: measured.outputs for name, measured in self._measured.items()}
+        write_predictions(
+            self._out / "predictions.parquet", self._test, self._rows, answers | _of_exports(proof)
+        )
+        self._attempt.history.write(self._out / "metrics.parquet")
+        self._artifacts.keep("predictions", "parquet", "predictions.parquet")
+        self._artifacts.keep("metrics", "parquet", "metrics.parquet")
+
+    def _write_report(self) -> None:
         content = report(
-            opened.document,
-            opened.course,
+            self._opened.document,
+            self._opened.course,
             self._result,
             history=self._attempt.history,
             spent=self._attempt.spent,
@@ -159,20 +206,7 @@ class Conclusion:
             environment=self._environment,
         )
         (self._out / "report.json").write_text(json.dumps(content) + "\n")
-        self._keep("report", "json", "report.json")
-
-    def finished(self) -> Finished:
-        """The last event."""
-        exports = self._result["exports"].values()
-        failed = any(entry["status"] == "failed" for entry in exports)
-        return Finished(
-            result=self._result,
-            conclusion="export_failed" if failed else "no_gate",
-            artifacts=self._artifacts,
-            student=self._student,
-            layers=self._layers(),
-            environment=self._environment,
-        )
+        self._artifacts.keep("report", "json", "report.json")
 
     def _layers(self) -> list[Layer]:
         student = self._student
@@ -196,19 +230,14 @@ class Conclusion:
             "rows": opened.labeled_rows if seen < there else None,
         }
 
-    def _keep(self, kind: Any, form: str, path: str) -> None:
-        file = self._out / path
-        self._artifacts.append(
-            ArtifactWritten(
-                kind=kind,
-                format=form,
-                path=f"out/{path}",
-                filename=file.name,
-                media_type=MEDIA_TYPES[form],
-                sha256=file_sha256(file),
-                bytes=file.stat().st_size,
-            )
-        )
+
+def _of_exports(proof: Proof) -> dict[str, Tensor]:
+    """What each export answered, float32 (N, outputs), under the names that gates know it by."""
+    return {
+        f"export:{name}": found.outputs
+        for name, found in proof.items()
+        if isinstance(found, Shown) and found.outputs is not None and name != "student"
+    }
 
 
 def _in_units(train: View, scale: Scale | None) -> Tensor:

@@ -1,7 +1,8 @@
 """What a network costs: parameters, multiply-adds, bytes and milliseconds."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -53,34 +54,45 @@ def _multiply_adds(func: Any, args: Sequence[Any], output: Tensor) -> int:
     return 0
 
 
-def latencies(
-    modules: Mapping[str, nn.Module], inputs: Inputs, target: Latency
-) -> dict[str, dict[str, float]]:
-    """`{p50, p95}` in milliseconds of each network on the CPU, taken in turns.
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds of the calls of each round, in their order."""
+
+    rounds: tuple[tuple[float, ...], ...]
+
+    @property
+    def calls(self) -> list[float]:
+        """Of all rounds. The same place is the same moment of all that were timed in turns."""
+        return [call for turn in self.rounds for call in turn]
+
+    def latency_ms(self) -> dict[str, float]:
+        """`{p50, p95}` over all calls."""
+        calls = torch.tensor(self.calls, dtype=torch.float64)
+        p50, p95 = calls.quantile(torch.tensor([0.5, 0.95], dtype=torch.float64)).tolist()
+        return {"p50": p50, "p95": p95}
+
+
+def times_in_turns(calls: Mapping[str, Callable[[], object]], target: Latency) -> dict[str, Times]:
+    """How long each call takes on the threads of the target, one a round.
 
     In turns, so that whatever else the machine does meets all of them alike.
     """
-    taken: dict[str, list[float]] = {name: [] for name in modules}
+    taken: dict[str, list[tuple[float, ...]]] = {name: [] for name in calls}
     threads = torch.get_num_threads()
     torch.set_num_threads(target.threads)
     try:
         with torch.inference_mode():
-            for module in modules.values():
+            for call in calls.values():
                 for _ in range(WARM_UP):
-                    module(inputs)
+                    call()
             end = time.perf_counter() + BUDGET_S
             for round_number in range(MOST_ROUNDS):
                 if round_number >= LEAST_ROUNDS and time.perf_counter() > end:
                     break
-                for name, module in modules.items():
+                for name, call in calls.items():
                     start = time.perf_counter()
-                    module(inputs)
-                    taken[name].append((time.perf_counter() - start) * 1000)
+                    call()
+                    taken[name].append(((time.perf_counter() - start) * 1000,))
     finally:
         torch.set_num_threads(threads)
-    quantiles = torch.tensor([0.5, 0.95], dtype=torch.float64)
-    result = {}
-    for name, times in taken.items():
-        p50, p95 = torch.tensor(times, dtype=torch.float64).quantile(quantiles).tolist()
-        result[name] = {"p50": p50, "p95": p95}
-    return result
+    return {name: Times(tuple(rounds)) for name, rounds in taken.items()}

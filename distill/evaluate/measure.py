@@ -1,8 +1,8 @@
 """Measure written files on the test split. The only place, with verification, that opens it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from distill.batches import View
 from distill.config.job import Latency
 from distill.config.networks import Network
-from distill.evaluate.cost import latencies, macs
+from distill.evaluate.cost import Times, macs, times_in_turns
 from distill.losses.terms import Answer
 from distill.models import parameters, weights_name
 from distill.preprocess import Inputs
@@ -80,6 +80,14 @@ class Measured:
     figures: dict[str, Any]
     scores: Scores
     """Of the labeled rows, one for each example that has any."""
+    times: Times | None = None
+    """Of its calls; None where it was not timed, or is timed elsewhere."""
+
+    def costing(self, peak_memory_bytes: int | None, times: Times | None) -> "Measured":
+        """The same, with what it cost in a process of its own; without `times` it keeps its own."""
+        times = times or self.times
+        cost = {"latency_ms": times and times.latency_ms(), "peak_memory_bytes": peak_memory_bytes}
+        return replace(self, figures=self.figures | cost, times=times)
 
 
 def measure(
@@ -88,23 +96,25 @@ def measure(
     *,
     science: Science,
     names: list[str],
-    latency: Latency,
+    latency: Latency | None,
     heed: Callable[[], None],
 ) -> tuple[Rows, dict[str, Measured]]:
     """Load the files of each candidate afresh and measure it: what it answers, what it costs.
 
-    Where the target is the teacher's own embedding, what the candidate `teacher` answers is the label.
+    Teacher, student and control are timed here on the target `latency`; None where that is done in
+    processes of their own. Where the target is the teacher's own embedding, what the candidate `teacher`
+    answers is the label.
 
     Raises:
         Rejected: `outputs_not_finite`, or `no_word_seen` where no tagged word is among the tokens of test.
     """
     modules = {run: candidates[run].load() for run in TIMED if run in candidates}
-    times = latencies(modules, _first(view, latency.batch_size), latency)
+    times = {} if latency is None else _timed(modules, view, latency)
     one = _first(view, 1)
     costs, answers = {}, {}
     for run, candidate in candidates.items():
         module = modules.pop(run) if run in modules else candidate.load()
-        costs[run] = _cost(candidate, module, one) | {"latency_ms": times.get(run)}
+        costs[run] = _cost(candidate, module, one)
         answers[run] = answers_on(module.to(view.device), view, science, heed)
         if not bool(torch.isfinite(answers[run].outputs).all()):
             raise Rejected(
@@ -123,13 +133,15 @@ def measure(
             "no tagged word of test is among the tokens that the networks see",
             "raise preprocessing.max_length of the teacher, or check its tokenizer",
         )
-    return rows, {run: _judged(answers[run].outputs, rows, costs[run]) for run in candidates}
+    return rows, {run: _judged(answers[run].outputs, rows, costs[run], times.get(run)) for run in candidates}
 
 
-def _judged(outputs: Tensor, rows: Rows, cost: dict[str, Any]) -> Measured:
+def _judged(outputs: Tensor, rows: Rows, cost: dict[str, Any], times: Times | None) -> Measured:
     judged = (outputs[rows.labeled], rows.labels[rows.labeled], rows.examples[rows.labeled])
     science = rows.science
-    return Measured(outputs, science.figures(*judged, rows.names) | cost, science.scores(*judged))
+    figures = science.figures(*judged, rows.names) | cost
+    figures |= {"latency_ms": times and times.latency_ms(), "peak_memory_bytes": None}
+    return Measured(outputs, figures, science.scores(*judged), times)
 
 
 def _cost(candidate: Candidate, module: nn.Module, one: Inputs) -> dict[str, Any]:
@@ -146,12 +158,33 @@ def _cost(candidate: Candidate, module: nn.Module, one: Inputs) -> dict[str, Any
     return cost | {"files": [{"file": file.name, "sha256": file.sha256} for file in files]}
 
 
+def _timed(modules: Mapping[str, nn.Module], view: View, target: Latency) -> dict[str, Times]:
+    """Each from examples as they are stored, of texts from their tokens, to answers on the CPU."""
+    device = torch.device(target.device)
+    rows = torch.arange(target.batch_size) % len(view)
+    stored = view.inputs[rows.to(view.inputs.device)].cpu() if isinstance(view.inputs, Tensor) else None
+    tokens = _first(view, target.batch_size)
+
+    def call(module: nn.Module) -> Tensor:
+        inputs = _on(tokens, device) if stored is None else view.preprocessor(stored.to(device))
+        return outputs_of(module(inputs)).cpu()
+
+    found = times_in_turns({run: partial(call, module.to(device)) for run, module in modules.items()}, target)
+    for module in modules.values():
+        module.cpu()
+    return found
+
+
 def _first(view: View, count: int) -> Inputs:
     """The first `count` examples as a network takes them, on the CPU; repeated where there are fewer."""
     inputs, _ = view.batch(torch.arange(count) % len(view))
+    return _on(inputs, torch.device("cpu"))
+
+
+def _on(inputs: Inputs, device: torch.device) -> Inputs:
     if isinstance(inputs, Tensor):
-        return inputs.cpu()
-    return {name: tensor.cpu() for name, tensor in inputs.items()}
+        return inputs.to(device)
+    return {name: tensor.to(device) for name, tensor in inputs.items()}
 
 
 @dataclass(frozen=True)
@@ -172,8 +205,7 @@ def answers_on(module: nn.Module, view: View, science: Science, heed: Callable[[
         examples = everything[start : start + CHUNK]
         inputs, labels = view.batch(examples)
         with torch.inference_mode():
-            answer = module(inputs)
-            outputs = answer.outputs if isinstance(answer, Answer) else answer
+            outputs = outputs_of(module(inputs))
             rows = (
                 science.rows(outputs.float(), inputs),
                 science.row_labels(labels, inputs),
@@ -181,3 +213,8 @@ def answers_on(module: nn.Module, view: View, science: Science, heed: Callable[[
             )
             chunks.append(tuple(part.cpu() for part in rows))
     return Answers(*(torch.cat(parts).clone() for parts in zip(*chunks, strict=True)))
+
+
+def outputs_of(answer: Answer | Tensor) -> Tensor:
+    """The outputs of a network, whether it is a teacher or not."""
+    return answer.outputs if isinstance(answer, Answer) else answer

@@ -67,7 +67,6 @@ def comparison(found: Evaluated, *, seed: int) -> dict[str, Any]:
         **comparisons(resample(rivals, seed=seed), no_control=no_control),
         "intervals_note": intervals_note(len(found.seeds)),
         "seeds": [_of_seed(found, each) for each in found.seeds],
-        "compression": _compression(teacher.figures, student.figures),
     }
 
 
@@ -109,10 +108,11 @@ def _of_seed(found: Evaluated, each: SeedOfJob) -> dict[str, Any]:
     return entry
 
 
-def _compression(teacher: dict[str, Any], student: dict[str, Any]) -> dict[str, float]:
-    """How many times smaller and quicker the student is."""
+def compression(teacher: dict[str, Any], student: dict[str, Any]) -> dict[str, float | None]:
+    """How many times smaller and quicker the student is; quicker than what was not timed, None."""
+    timed = teacher["latency_ms"] and student["latency_ms"]
     return {
         "parameters": teacher["parameters"] / student["parameters"],
         "size": teacher["size_bytes"] / student["size_bytes"],
-        "speedup": teacher["latency_ms"]["p50"] / student["latency_ms"]["p50"],
+        "speedup": teacher["latency_ms"]["p50"] / student["latency_ms"]["p50"] if timed else None,
     }

@@ -1,14 +1,15 @@
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from distill.config.networks import Dataset
-from distill.export.separately import _examples
+from distill.proof.bench import Proof, Shown
+from distill.proof.programs.serve import Examples
+from distill.proof.programs.torch_folder import TorchFolder
+from distill.proof.subjects import Setting, Subject
 from tests.distill import folders
 
 
@@ -35,17 +36,13 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Inspected:
 def verified_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """`load.py` is run here, which takes no seconds: that it needs nothing else is proved in test_recipe."""
 
-    def outputs(student: Path, split: Path, *, like: Tensor, heed: Callable[[], None]) -> Tensor:
-        spec = spec_from_file_location("load", student / "load.py")
-        assert spec is not None
-        assert spec.loader is not None
-        load = module_from_spec(spec)
-        spec.loader.exec_module(load)
-        answered = load.predict(load.load(student), _examples(load.read_safetensors(split)))
-        if isinstance(answered, list):
-            words = torch.cat(answered)
-            answered = words[~words.isnan().all(dim=1)]
-        assert answered.shape == like.shape
-        return torch.as_tensor(answered)
+    def prove(subjects: Sequence[Subject], setting: Setting, *, outputs: int, **_: object) -> Proof:
+        (student,) = subjects
+        request = setting.request(student)
+        folder = TorchFolder(request, None)
+        chunks = Examples(Path(request["split"])).chunks(request["chunk"])
+        answered = torch.cat([torch.from_numpy(folder.answer(chunk)) for chunk in chunks])
+        assert answered.shape[1] == outputs
+        return {"student": Shown(folder.name, peak_memory_bytes=None, outputs=answered)}
 
-    monkeypatch.setattr("distill.conclusion.outputs_outside", outputs)
+    monkeypatch.setattr("distill.proof.whole.prove", prove)

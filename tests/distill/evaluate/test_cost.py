@@ -1,8 +1,10 @@
+from functools import partial
+
 import torch
 from torch import nn
 
 from distill.config.job import Latency
-from distill.evaluate.cost import latencies, macs
+from distill.evaluate.cost import macs, times_in_turns
 
 
 def test_multiply_adds_of_linear_and_convolution_are_counted_by_their_definition() -> None:
@@ -32,18 +34,20 @@ def test_a_network_without_memory_can_be_counted() -> None:
     assert macs(network, torch.zeros(1, 1, 8, 8, device="meta")) == 640
 
 
-def test_networks_are_timed_in_turns_on_the_stated_threads() -> None:
-    turns: list[str] = []
-    large = nn.Sequential(*[nn.Linear(512, 512) for _ in range(8)])
-    both = {"small": nn.Sequential(nn.Linear(512, 4)), "large": large}
-    for name, module in both.items():
-        module.register_forward_pre_hook(lambda _, __, name=name: turns.append(name))
-    before = torch.get_num_threads()
+def test_calls_are_timed_in_turns_on_the_stated_threads() -> None:
+    turns: list[tuple[str, int]] = []
+    matrices = {"small": torch.zeros(8, 8), "large": torch.zeros(400, 400)}
 
-    times = latencies(both, torch.zeros(1, 512), Latency(threads=1))
+    def call(name: str) -> None:
+        turns.append((name, torch.get_num_threads()))
+        matrices[name] @ matrices[name]
 
-    measured = turns[-20:]
-    assert measured == ["small", "large"] * 10
-    assert 0 < times["small"]["p50"] <= times["small"]["p95"]
-    assert times["small"]["p50"] < times["large"]["p50"]
-    assert torch.get_num_threads() == before
+    torch.set_num_threads(2)
+    times = times_in_turns({name: partial(call, name) for name in matrices}, Latency(threads=1))
+
+    assert turns[-20:] == [("small", 1), ("large", 1)] * 10
+    assert torch.get_num_threads() == 2
+    small, large = (times[name].latency_ms() for name in matrices)
+    assert 0 < small["p50"] <= small["p95"]
+    assert small["p50"] < large["p50"]
+    assert len(times["small"].calls) == len(times["small"].rounds) >= 20

@@ -1,0 +1,103 @@
+"""Whom a proof is about: the teacher, the written student, its control and every export."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distill.config.job import Latency
+from distill.evaluate.measure import NetworkFile
+from distill.export.source import Made
+from distill.opening import Opened
+
+CHUNK = 256
+"""Examples that are answered at once, by files whose answer to one does not depend on the others."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all subjects of a proof are shown, and on which target they are timed."""
+
+    split: Path
+    target: Latency
+    tokenizer: Path | None
+    max_length: int
+    """Tokens of a text."""
+
+    @classmethod
+    def of(cls, opened: Opened) -> "Setting":
+        """The test split of a job, and its stated target."""
+        return cls(
+            opened.folder / "in" / "dataset" / opened.dataset.splits["test"].file,
+            opened.document.evaluation.latency,
+            opened.tokenizer,
+            opened.preprocessor.preprocessing.max_length or 128,
+        )
+
+    def request(self, subject: "Subject") -> dict[str, Any]:
+        """What `programs/serve.py` reads of a subject."""
+        text = None
+        if self.tokenizer is not None:
+            text = {"tokenizer": str(self.tokenizer), "max_length": self.max_length}
+        return {
+            "split": str(self.split),
+            "program": subject.program,
+            "alone": subject.alone,
+            "chunk": self.target.batch_size if subject.as_called else CHUNK,
+            "text": text,
+            **self.target.model_dump(),
+            **subject.asks,
+        }
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One network that is run outside."""
+
+    name: str
+    program: str
+    asks: dict[str, Any]
+    """What the program reads beside the setting."""
+    alone: bool = True
+    """Whether it runs without this package."""
+    answers: bool = True
+    """Whether it is shown the whole split; others are only timed."""
+    as_called: bool = False
+    """Whether it answers in batches of the stated size, because its answers depend on what is in them."""
+
+
+def student(folder: Path) -> Subject:
+    """The written student, by its own loader."""
+    return Subject("student", "torch_folder.py", {"folder": str(folder)})
+
+
+def control(file: NetworkFile, like: Path) -> Subject:
+    """The control, by the loader of the student in the folder `like`; only timed."""
+    asks = {"folder": str(like), "weights": str(file.folder / file.name)}
+    return Subject("control", "torch_folder.py", asks, answers=False)
+
+
+def teacher(files: Sequence[NetworkFile], opened: Opened) -> Subject:
+    """The teacher or the panel, as the job loads it; only timed."""
+    document = opened.document
+    asks = {
+        "networks": [file.network.model_dump(mode="json") for file in files],
+        "folders": [str(file.folder) for file in files],
+        "labels": opened.dataset.labels,
+        "input": opened.dataset.input.model_dump(mode="json"),
+        "preprocessing": opened.preprocessor.preprocessing.model_dump(mode="json"),
+        "combine": document.combine,
+        "weights": [each.weight for each in document.uploaded_teachers] or [1.0],
+    }
+    return Subject("teacher", "network.py", asks, alone=False, answers=False)
+
+
+def export(made: Made) -> Subject:
+    """A file of another runtime. Transformers of 8 bits round what they compute by the largest number of
+    the whole batch: such a file is shown batches as it is timed on, so that it answers as it will."""
+    form = made.export.format
+    dynamic = form == "onnx-int8" and made.calibration is None
+    main = made.folder / made.files[0]
+    program = {"huggingface": "huggingface_folder.py", "executorch": "executorch_file.py"}.get(form)
+    asks = {"file": str(main), "folder": str(main.parent)}
+    return Subject(form, program or "onnx_file.py", asks, as_called=dynamic)
