@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from distill.config.folder import REQUEST, PlanJob, RunJob
+from distill.config.folder import REQUEST, Incumbent, PlanJob, RunJob
 from distill.config.networks import Dataset, Network
 from distill.config.section import Section
 from ledger import tables
@@ -36,6 +36,7 @@ class _Records:
 
     teachers: list[Network]
     student: Network | None
+    incumbents: list[Network]
     dataset: Dataset
 
     def files(self) -> dict[str, dict[str, str]]:
@@ -43,6 +44,7 @@ class _Records:
         networks = {f"teachers/{number}": teacher for number, teacher in enumerate(self.teachers)}
         if self.student is not None:
             networks["student"] = self.student
+        networks |= {f"incumbents/{number}": network for number, network in enumerate(self.incumbents)}
         return {
             "dataset": {split.file: split.sha256 for split in self.dataset.splits.values()},
             **{part: network.files for part, network in networks.items()},
@@ -67,6 +69,16 @@ def stage_job(place: Place, claim: Claim, folder: Folder, *, heed: Callable[[], 
         document=claim.document,
         teachers=records.teachers,
         student=records.student,
+        incumbents=[
+            Incumbent(
+                model=model.id,
+                name=model.name,
+                version=model.version,
+                said=_as_its_user_called(model.id, claim),
+                network=network,
+            )
+            for model, network in zip(claim.inputs.incumbents, records.incumbents, strict=True)
+        ],
         dataset=records.dataset,
         device="cuda" if claim.job.gpus else "cpu",
         threads=place.threads,
@@ -109,8 +121,15 @@ def _records(inputs: Inputs) -> _Records:
     return _Records(
         teachers=[Network.model_validate(teacher.network) for teacher in inputs.teachers],
         student=Network.model_validate(inputs.student.network) if inputs.student is not None else None,
+        incumbents=[Network.model_validate(incumbent.network) for incumbent in inputs.incumbents],
         dataset=Dataset.model_validate(inputs.dataset.data),
     )
+
+
+def _as_its_user_called(model_id: str, claim: Claim) -> str:
+    """The reference in the document as it was sent, of the first gate that means this model."""
+    place = [gate.incumbent for gate in claim.document.gates].index(model_id)
+    return str(claim.job.spec["gates"][place]["relative_to"])
 
 
 def _stage_checkpoint(

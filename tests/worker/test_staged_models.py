@@ -62,6 +62,29 @@ def test_every_teacher_and_the_student_are_staged_in_the_order_of_the_document(
     ]
 
 
+def test_what_gates_put_the_student_beside_is_staged_and_named_as_its_user_called_it(
+    bench: Bench, tmp_path: Path
+) -> None:
+    for width, name in enumerate(("old", "older")):
+        ready_model(bench, name, width=width, at=tmp_path / name)
+    beside = [{"metric": "accuracy", "relative_to": name, "min": 1} for name in ("older", "teacher", "old")]
+    job_id = bench.submit(gates=beside)
+    run_jobs(
+        bench.slot(
+            "for place, each in enumerate(json.load(open('in/request.json'))['incumbents']):\n"
+            "    weights = open(f'in/incumbents/{place}/model.safetensors').read()\n"
+            "    print(each['said'], each['name'], each['version'], each['network']['config'], weights, "
+            "flush=True)\n"
+            "finish()"
+        )
+    )
+    assert bench.job(job_id).status == "succeeded", bench.log(job_id)
+    assert bench.log(job_id).splitlines() == [
+        "older older 1 {'width': 1} weights of older",
+        "old old 1 {'width': 0} weights of old",
+    ]
+
+
 def test_the_stages_shown_are_those_that_run_and_the_next_attempt_begins_with_those_written(
     bench: Bench,
 ) -> None:
