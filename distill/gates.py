@@ -12,6 +12,7 @@ from distill.config.figures import Figure, figures_of, split_metric
 from distill.config.folder import Incumbent
 from distill.config.gates import Gate
 from distill.config.job import JobDocument
+from distill.evaluate.cost import Times
 from distill.evaluate.intervals import (
     CONFIDENCE,
     DRAWS,
@@ -38,8 +39,8 @@ class Evidence:
     rows: Rows
     outputs: Mapping[str, Tensor]
     """What each answers to every row of test, float32 (N, outputs)."""
-    milliseconds: Mapping[str, Sequence[float]]
-    """How long each call took; the calls of one round, taken in turns, have the same place."""
+    times: Mapping[str, Times]
+    """How long their calls took, in turns: a round of one is beside the same round of another."""
 
 
 def judge(
@@ -185,25 +186,27 @@ class _Court:
         return self._evidence.outputs[side]
 
     def _timed(self, metric: str, sides: Sequence[str]) -> list[_Measured]:
-        """Quantiles over rounds, the same rounds of both sides."""
+        """Quantiles over calls; resampled are rounds, the same of both sides, whose calls go together."""
         share = int(metric.removeprefix("latency_ms.p")) / 100
-        times = [np.array(self._milliseconds(side), dtype=np.float64) for side in sides]
-        rounds = min(len(each) for each in times)
-        random = np.random.default_rng(self._document.seed)
-        drawn = random.integers(0, rounds, size=(DRAWS, rounds))
+        rounds = [np.array(self._rounds(side), dtype=np.float64) for side in sides]
+        drawn = np.random.default_rng(self._document.seed).integers(
+            0, len(rounds[0]), size=(DRAWS, len(rounds[0]))
+        )
         return [
             _Measured(
-                np.concatenate([[np.quantile(each, share)], np.quantile(each[drawn], share, axis=1)]), rounds
+                np.append(
+                    np.quantile(each, share), np.quantile(each[drawn].reshape(DRAWS, -1), share, axis=1)
+                ),
+                each.size,
             )
-            for each in (side[:rounds] for side in times)
+            for each in rounds
         ]
 
-    def _milliseconds(self, side: str) -> Sequence[float]:
+    def _rounds(self, side: str) -> Sequence[Sequence[float]]:
         self._told(side)
-        times = self._evidence.milliseconds.get(side)
-        if not times:
+        if side not in self._evidence.times:
             raise _Undecided(f"the latency of {self._called(side)} was not measured")
-        return times
+        return self._evidence.times[side].rounds
 
     def _told(self, side: str) -> Mapping[str, Any]:
         """What the result says of it.

@@ -9,6 +9,7 @@ from torch import Tensor
 from distill.config.document import parse_job
 from distill.config.job import JobDocument
 from distill.config.tasks import Task
+from distill.evaluate.cost import Times
 from distill.evaluate.measure import Rows
 from distill.gates import Evidence
 from distill.tasks import science_of
@@ -34,7 +35,7 @@ def answering(picked: Sequence[int], *, classes: int = 2) -> Tensor:
 def evidence(
     labels: Sequence[int],
     outputs: Mapping[str, Sequence[int]],
-    milliseconds: Mapping[str, Sequence[float]] | None = None,
+    milliseconds: Mapping[str, Sequence[Sequence[float]]] | None = None,
     *,
     classes: int = 2,
 ) -> Evidence:
@@ -42,7 +43,8 @@ def evidence(
     names = [chr(ord("a") + number) for number in range(classes)]
     said = {name: answering(picked, classes=classes) for name, picked in outputs.items()}
     judged = rows("tabular-classification", torch.tensor(labels), names)
-    return Evidence(judged, said, milliseconds or {})
+    times = {name: Times(tuple(map(tuple, rounds))) for name, rounds in (milliseconds or {}).items()}
+    return Evidence(judged, said, times)
 
 
 def result(**change: Any) -> dict[str, Any]:

@@ -230,19 +230,31 @@ def test_retention_gain_and_gap_closed_are_those_of_the_result() -> None:
 
 def test_latency_is_judged_over_rounds_taken_in_turns() -> None:
     """Both are slow in the same rounds: the ratio is the same in each of them."""
-    slow = [1.0, 2.0, 3.0, 10.0] * 10
-    proof = evidence(
-        LABELS,
-        {"teacher": RIGHT, "student": RIGHT},
-        {"teacher": slow, "student": [each / 2 for each in slow]},
-    )
+    slow = [(1.0, 2.0), (3.0, 10.0)] * 20
+    quick = [(one / 2, other / 2) for one, other in slow]
+    proof = evidence(LABELS, {"teacher": RIGHT, "student": RIGHT}, {"teacher": slow, "student": quick})
 
-    absolute = judged({"metric": "latency_ms.p50", "max": 1.0}, proof)
+    absolute = judged({"metric": "latency_ms.p50", "max": 1.25}, proof)
     relative = judged({"metric": "latency_ms.p95", "relative_to": "teacher", "max": 0.5}, proof)
 
-    assert (absolute["value"], absolute["n"], absolute["verdict"]) == (1.25, 40, "inconclusive")
+    assert (absolute["value"], absolute["n"], absolute["verdict"]) == (1.25, 80, "inconclusive")
     assert (relative["value"], relative["low"], relative["high"]) == (0.5, 0.5, 0.5)
-    assert relative["verdict"] == "passed"
+    assert (relative["figure"], relative["against"], relative["verdict"]) == (5, 10, "passed")
+
+
+def test_calls_of_one_round_are_drawn_together() -> None:
+    """Five rounds say less than the same twenty-five calls would, each by itself."""
+    rounds = [(float(number),) * 5 for number in range(1, 6)]
+    calls = [(call,) for each in rounds for call in each]
+    answered = {"teacher": RIGHT, "student": RIGHT}
+
+    together, apart = (
+        judged({"metric": "latency_ms.p50", "max": 9}, evidence(LABELS, answered, {"student": taken}))
+        for taken in (rounds, calls)
+    )
+
+    assert together["value"] == apart["value"] == 3
+    assert together["high"] - together["low"] > apart["high"] - apart["low"]
 
 
 def test_what_was_not_measured_never_passes() -> None:
