@@ -92,6 +92,10 @@ def _part(request: Request, etag: str, size: int) -> Slice | None:
 
 
 def _attachment(filename: str) -> str:
-    """Always saved, never shown: what users upload must not run as a page of ours."""
-    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in filename)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+    """Always saved, never shown: what users upload must not run as a page of ours.
+
+    Of a file in a folder, such as `huggingface/config.json`, the name alone (RFC 6266, section 4.3).
+    """
+    name = filename.rpartition("/")[2]
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -9,9 +9,10 @@ from api.problems import MEDIA_TYPE, ProblemRead
 from api.schemas.datasets import DatasetToRegister
 from api.schemas.jobs import JobChange
 from api.schemas.models import ModelToRegister
+from api.schemas.registry import AliasMoveRequest
 from distill.config.job import JobDocument
 
-BODIES = (DatasetToRegister, JobChange, JobDocument, ModelToRegister)
+BODIES = (AliasMoveRequest, DatasetToRegister, JobChange, JobDocument, ModelToRegister)
 """Bodies that are read by `api.bodies`; routes name them with `takes`."""
 
 _ANYWHERE = {

@@ -1,4 +1,4 @@
-"""A model or a dataset in an address: its id, or its name for the newest version."""
+"""A model or a dataset in an address: its id, its name for the newest version, or `name@alias`."""
 
 from typing import Annotated
 
@@ -7,7 +7,9 @@ from fastapi import Path
 from api.problems import Problem
 from ledger.identifiers import is_id
 
-Reference = Annotated[str, Path(description="An id, or a name for its newest version that is ready.")]
+Reference = Annotated[
+    str, Path(description="An id, a name for its newest version that is ready, or of a model `name@alias`.")
+]
 
 
 def one_version(reference: str, prefix: str) -> str:

@@ -11,9 +11,11 @@ from api.schemas.datasets import DatasetRead, SplitRead
 from api.schemas.inputs import Rejection
 from api.schemas.jobs import ArtifactRead, AttemptRead, JobRead
 from api.schemas.models import ModelRead
+from api.schemas.registry import AliasMoveRead, AliasRead, LineageRead
 from ledger import queries
+from ledger.aliases import Pointing
 from ledger.manifest import dataset_sha256
-from ledger.tables import Artifact, Attempt, Dataset, Job, Model
+from ledger.tables import Alias, AliasMove, Artifact, Attempt, Dataset, Job, Model
 
 _LINKS = ("events", "metrics", "logs", "attempts", "checkpoints", "artifacts", "report")
 
@@ -59,7 +61,20 @@ def _links(job_id: str) -> dict[str, str]:
     return {"self": address, **{name: f"{address}/{name}" for name in _LINKS}}
 
 
-def show_model(model: Model) -> ModelRead:
+def show_model(session: Session, model: Model) -> ModelRead:
+    return show_models(session, [model])[0]
+
+
+def show_models(session: Session, models: Sequence[Model]) -> list[ModelRead]:
+    """The models, with one question for the aliases of all of them."""
+    named: defaultdict[str, list[str]] = defaultdict(list)
+    pointing = select(Alias.model_id, Alias.alias).where(Alias.model_id.in_([model.id for model in models]))
+    for model_id, alias in session.execute(pointing.order_by(Alias.alias)):
+        named[str(model_id)].append(alias)
+    return [_show_model(model, named[model.id]) for model in models]
+
+
+def _show_model(model: Model, aliases: list[str]) -> ModelRead:
     declared, inspection = model.declared, model.inspection or {}
     return ModelRead.model_validate(
         {
@@ -71,11 +86,38 @@ def show_model(model: Model) -> ModelRead:
             "layers": inspection.get("layers", []),
             "report": inspection.get("report", {}),
             "problem": _rejection(model.problem),
+            "aliases": aliases,
         }
     )
 
 
 _OF_THE_NETWORK = ("task", "architecture", "config", "labels", "input", "preprocessing")
+
+
+def show_alias(pointing: Pointing) -> AliasRead:
+    alias, last = pointing.alias, pointing.last
+    return AliasRead.model_validate(
+        {
+            **_columns(alias),
+            "version": last.version,
+            "moved_at": last.at,
+            "moved_by": last.by,
+            "reason": last.reason,
+            "forced": last.forced,
+        }
+    )
+
+
+def show_alias_move(move: AliasMove) -> AliasMoveRead:
+    return AliasMoveRead.model_validate({**_columns(move), "moved_at": move.at, "moved_by": move.by})
+
+
+def show_lineage(of: str, found: queries.Lineage) -> LineageRead:
+    nodes = [{"id": node.id, "kind": node.kind, **node.facts} for node in found.nodes.values()]
+    edges = [vars(edge) for edge in found.edges]
+    return LineageRead.model_validate(
+        {"of": of, "nodes": nodes, "edges": edges, "truncated": found.truncated}
+    )
 
 
 def show_dataset(dataset: Dataset) -> DatasetRead:

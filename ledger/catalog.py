@@ -137,8 +137,8 @@ def delete_model(session: Session, project_id: str, model_id: str) -> None:
         InUse: jobs name it; `users` are their ids, or aliases as `name@alias`.
     """
     model = _locked(session, Model, "model", project_id, model_id)
-    require_unnamed(session, Model.id == model.id, "points to this model")
     _require_unused(session, "model", Job.id.in_(needing_model(model.id)))
+    require_unnamed(session, Model.id == model.id, "points to this model")
     _remove(session, model)
 
 

@@ -13,6 +13,7 @@ from api.routes import (
     measurements,
     models,
     operations,
+    registry,
     reports,
     signing,
 )
@@ -21,6 +22,7 @@ ROUTERS = (
     health.router,
     files.router,
     models.router,
+    registry.router,
     datasets.router,
     architectures.router,
     jobs.router,

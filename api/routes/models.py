@@ -13,7 +13,7 @@ from api.routes.guarded import guarded_router
 from api.schemas.inputs import Status
 from api.schemas.models import ModelRead, ModelToRegister
 from api.schemas.shared import Page
-from api.views import show_model
+from api.views import show_model, show_models
 from api.waiting import WaitSeconds, held
 from ledger import catalog, queries
 from ledger.states import InputStatus, Lane
@@ -34,7 +34,7 @@ def register_model(
         model = catalog.register_model(
             session, project_id=caller.project_id, declared=body.declared(), file_id=body.file_id
         )
-        answer = show_model(model)
+        answer = show_model(session, model)
         location = {"Location": f"/v1/models/{model.id}"}
         once.keep(session, 201, answer, location)
     house.doorbell.ring(Lane.CHORES)
@@ -60,14 +60,14 @@ def list_models(
             status=status,
             name=name,
         )
-    return Page(data=[show_model(model) for model in page.items], has_more=page.has_more)
+        return Page(data=show_models(session, page.items), has_more=page.has_more)
 
 
 @router.get("/{model_id}", responses=problems(404))
 async def get_model(
     model_id: Reference, house: HouseDep, caller: CallerDep, wait: WaitSeconds = 0
 ) -> ModelRead:
-    """One version. By name it is the newest that is ready, else the newest.
+    """One version. By name it is the newest that is ready, else the newest; `name@alias` is where it points.
 
     `wait` holds the answer while the model is `inspecting`.
     """
@@ -75,13 +75,13 @@ async def get_model(
     def look() -> tuple[ModelRead, str, str]:
         with house.sessions.reading() as session:
             found = queries.find_model(session, caller.project_id, model_id)
-        return show_model(found), found.id, found.status
+            return show_model(session, found), found.id, found.status
 
     return await held(house.watch, look, while_=[InputStatus.INSPECTING], at_most_s=wait)
 
 
 @router.delete("/{model_id}", status_code=204, responses=problems(404, 409))
 def delete_model(model_id: str, house: HouseDep, caller: CallerDep) -> None:
-    """Forget a version. One that a job names stays: 409 names the jobs."""
+    """Forget a version. One that a job or an alias names stays: 409 names them."""
     with house.sessions.writing() as session:
         catalog.delete_model(session, caller.project_id, one_version(model_id, "mdl_"))

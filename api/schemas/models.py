@@ -152,6 +152,10 @@ class ModelRead(Read):
     file_id: str | None
     job_id: str | None
     """The job whose student this is."""
+    conclusion: str | None
+    """That job's; null of an upload."""
+    aliases: list[str]
+    """Those that point to this version: `name@alias`."""
     task: Task | None
     architecture: str | None
     config: dict[str, Any] | None

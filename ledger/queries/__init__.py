@@ -1,6 +1,7 @@
 """What people read of the ledger; nothing here writes."""
 
 from ledger.lifecycle.history import best_checkpoint
+from ledger.queries.lineage import Edge, Lineage, Node, lineage_of_dataset, lineage_of_model
 from ledger.queries.objects import (
     Head,
     Page,
@@ -30,7 +31,10 @@ from ledger.queries.traces import (
 from ledger.queries.waiting import Place, free_slots, list_queue, queue_places, queue_position, waiting
 
 __all__ = [
+    "Edge",
     "Head",
+    "Lineage",
+    "Node",
     "Page",
     "Place",
     "Point",
@@ -49,6 +53,8 @@ __all__ = [
     "get_job",
     "get_model",
     "heads",
+    "lineage_of_dataset",
+    "lineage_of_model",
     "list_datasets",
     "list_files",
     "list_jobs",

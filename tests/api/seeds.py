@@ -13,7 +13,7 @@ from distill.config.events import PhaseChanged, Planned, Warned
 from distill.config.job import Stage
 from distill.config.losses import Hint, LayerPair
 from distill.config.training import Training
-from ledger import blobs, lifecycle
+from ledger import aliases, blobs, lifecycle
 from ledger.database import Sessions
 from ledger.files import Store
 from ledger.lifecycle import Begun, Flush, KeptArtifact
@@ -88,6 +88,7 @@ class World:
 
     file_id: str
     model_id: str
+    """`teacher@production`."""
     dataset_id: str
     job_id: str
     """Succeeded, with all that a job can leave."""
@@ -98,7 +99,8 @@ class World:
 
     def __getitem__(self, name: str) -> str:
         """The value of a path parameter."""
-        return {"split": "test", "suffix": "json"}.get(name) or str(getattr(self, name))
+        fixed = {"split": "test", "suffix": "json", "name": "teacher", "alias": "production"}
+        return fixed.get(name) or str(getattr(self, name))
 
 
 def kept(sessions: Sessions, store: Store, content: bytes, aside: Path) -> str:
@@ -127,6 +129,8 @@ def make_world(sessions: Sessions, store: Store, project_id: str, aside: Path) -
         dataset.tables = {"test": {"sha256": content, "bytes": len(CONTENT)}}
         dataset.preview = [{"row": 1, "label": "3", "features": [0.0, 1.0]}]
         blobs.refer(session, dataset.id, [content])
+        production = aliases.Wish(1, by=builders.KEY)
+        aliases.move(session, project_id=project_id, name="teacher", alias="production", wish=production)
         job = builders.submitted(session, project_id, metadata={"commit": "abc"}, teacher="teacher")
         list_key(session, Signer(Ed25519PrivateKey.generate()))
     run_to_success(
