@@ -164,10 +164,7 @@ class SigningKeyUnusable(LedgerError):
     code = "signing_key_unusable"
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(
-            f"the signing key {path} cannot be used: {reason}. "
-            "`python -m ledger.bootstrap` makes one where there is none"
-        )
+        super().__init__(f"the signing key {path} cannot be used: {reason}")
 
 
 class IdempotencyMismatch(LedgerError):

@@ -51,6 +51,9 @@ class Signer:
         """
         try:
             private = load_pem_private_key(path.read_bytes(), password=None)
+        except FileNotFoundError as error:
+            reason = "there is no such file; `python -m ledger.bootstrap` makes it"
+            raise SigningKeyUnusable(path, reason) from error
         except OSError as error:
             raise SigningKeyUnusable(path, error.strerror or str(error)) from error
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -7,6 +7,7 @@ import argparse
 import secrets
 import socket
 import sys
+from pathlib import Path
 
 from ledger.errors import SigningKeyUnusable
 from ledger.logs import configure
@@ -15,7 +16,7 @@ from ledger.signing import Signer
 from ledger.states import Lane
 from worker import leftovers
 from worker.app import Crew, arguments, create_app
-from worker.sandbox import SandboxUnavailable, detect
+from worker.sandbox import Sandbox, SandboxUnavailable, detect, in_sight
 
 
 def main() -> None:
@@ -49,11 +50,19 @@ def muster(settings: Settings, *, lanes: str, concurrency: int | None) -> Crew:
     slots = concurrency or (len(settings.devices) if served == (Lane.GPU,) else settings.concurrency)
     if slots < 1:
         raise ValueError("--concurrency must be at least 1")
-    if settings.signing_key is not None and Lane.CHORES not in served:
-        Signer.read(settings.signing_key)
     host = socket.gethostname()[:60]
     name = f"{'-'.join(served)}-{secrets.token_hex(4)}@{host}"
-    return Crew(settings.model_copy(update={"concurrency": slots}), name, served, detect(settings.sandbox))
+    sandbox = detect(settings.sandbox)
+    if settings.signing_key is not None and Lane.CHORES not in served:
+        _require_good_key(settings.signing_key, sandbox)
+    return Crew(settings.model_copy(update={"concurrency": slots}), name, served, sandbox)
+
+
+def _require_good_key(path: Path, sandbox: Sandbox) -> None:
+    """It can sign, and lies where no training process sees it, if they are fenced in at all."""
+    Signer.read(path)
+    if sandbox.kind == "bubblewrap" and in_sight(path):
+        raise SigningKeyUnusable(path, "training processes can read that folder; move it elsewhere")
 
 
 def _lanes(text: str) -> tuple[Lane, ...]:

@@ -100,6 +100,12 @@ def _trial() -> str | None:
         return (ran.stderr.strip().splitlines() or [f"a trial ended with code {ran.returncode}"])[-1]
 
 
+def in_sight(path: Path) -> bool:
+    """Whether bubblewrap would show this file to every process that it fences in."""
+    places = [*_SYSTEM, *_SETTINGS, *_interpreter()]
+    return any(path.resolve().is_relative_to(Path(place).resolve()) for place in places)
+
+
 def inherited() -> dict[str, str]:
     """What a sandboxed process has of our environment: how to find libraries and packages, no more."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "PYTHONPATH") if name in os.environ}

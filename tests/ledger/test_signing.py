@@ -103,7 +103,7 @@ def test_a_file_that_cannot_sign_is_a_sentence(tmp_path: Path, content: bytes, r
 
 
 def test_a_key_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SigningKeyUnusable, match=r"No such file .* makes one"):
+    with pytest.raises(SigningKeyUnusable, match=r"there is no such file; .* makes it"):
         Signer.read(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
     with pytest.raises(SigningKeyUnusable):

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger.errors import SigningKeyUnusable
 from ledger.settings import Settings
+from ledger.signing import ensure_key
 from ledger.states import Lane
 from worker.__main__ import muster
 from worker.app import arguments
@@ -61,6 +63,29 @@ def test_lanes_that_cannot_be_are_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
         muster(settings, lanes=lanes, concurrency=None)
+
+
+def test_a_worker_that_runs_jobs_does_not_start_with_a_key_that_cannot_sign(
+    settings: Settings, tmp_path: Path
+) -> None:
+    wrong = settings.model_copy(update={"signing_key": tmp_path / "nowhere"})
+    with pytest.raises(SigningKeyUnusable, match="there is no such file"):
+        muster(wrong, lanes="cpu", concurrency=None)
+    assert muster(wrong, lanes="chores", concurrency=None).slots == 1  # it signs nothing
+
+
+def test_a_key_in_sight_of_training_processes_is_refused(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "venv" / "signing.key"
+    ensure_key(key)
+    seen = settings.model_copy(update={"signing_key": key})
+    monkeypatch.setattr("worker.__main__.detect", lambda wish: Sandbox("bubblewrap"))
+
+    assert muster(seen, lanes="cpu", concurrency=None).slots == 1
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    with pytest.raises(SigningKeyUnusable, match="training processes can read"):
+        muster(seen, lanes="cpu", concurrency=None)
 
 
 def test_celery_is_told_to_fetch_nothing_ahead_and_to_gossip_with_nobody(settings: Settings) -> None:
