@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from distill.admission import admit
 from distill.batches import View
 from distill.config.folder import RunJob
+from distill.config.gating import gate_misfits, incumbent_misfits
 from distill.config.job import JobDocument, Stage
 from distill.config.networks import Dataset, Network, Preprocessing, Scale
 from distill.config.students import NetworkToBuild
@@ -172,6 +173,7 @@ def open_job(request: RunJob, folder: Path, warn: Warn, *, heed: Callable[[], No
     document, dataset, start = request.document, request.dataset, request.student
     device = torch.device(request.device)
     _require_labels(dataset)
+    _require_gates_that_can_be_judged(request)
     admission = admit(
         document,
         request.teachers,
@@ -276,3 +278,13 @@ def _require_labels(dataset: Dataset) -> None:
             raise Rejected(
                 "no_labels", "data", f"no example of the split '{name}' has a label", "label some of them"
             )
+
+
+def _require_gates_that_can_be_judged(request: RunJob) -> None:
+    document, dataset = request.document, request.dataset
+    reader = request.teachers[0] if request.teachers else request.student
+    problems = list(gate_misfits(document, dataset))
+    for each in request.incumbents:
+        problems += incumbent_misfits(document, each.model, each.network, dataset, reader)
+    for problem in problems:
+        raise Rejected(problem.code, "user", problem.detail, details={"pointer": problem.pointer})
