@@ -13,22 +13,26 @@ from distill.artifacts import Artifacts
 from distill.attempt import Attempt
 from distill.batches import View
 from distill.config.events import Finished
+from distill.config.folder import Incumbent
 from distill.config.networks import Layer, Scale
 from distill.data.canonical import file_sha256
 from distill.data.opened import open_split
 from distill.environment import environment
-from distill.evaluate.measure import TIMED, measure
+from distill.evaluate.incumbents import incumbents_of
+from distill.evaluate.measure import measure
 from distill.evaluate.predictions import write_predictions
 from distill.evaluate.result import Evaluated, comparison, compression, updates_to_control
 from distill.evaluate.seeds import SeedOfJob, seeds_of
 from distill.evaluate.written import write_runs
 from distill.export.student import write_student_folder
 from distill.exports import make_exports, only_safetensors
+from distill.gates import Evidence, concluded, judge
+from distill.int8_cost import FOUND
 from distill.opening import Opened
 from distill.preprocess import view
 from distill.proof.bench import Proof, Shown
 from distill.proof.target import described
-from distill.proof.whole import entries, prove_job
+from distill.proof.whole import entries, exports_in, prove_job
 from distill.report import report
 from distill.runs import stands_between
 
@@ -41,8 +45,11 @@ MAY_HAVE_SEEN_TEST = (
 class Conclusion:
     """What is made of a job once its training is over. Its methods are called in their order."""
 
-    def __init__(self, opened: Opened, attempt: Attempt, folder: Path) -> None:
+    def __init__(
+        self, opened: Opened, attempt: Attempt, folder: Path, *, incumbents: Sequence[Incumbent] = ()
+    ) -> None:
         self._opened = opened
+        self._incumbents = incumbents
         self._attempt = attempt
         self._folder = folder
         self._out = folder / "out"
@@ -65,6 +72,7 @@ class Conclusion:
             main_figure=opened.science.main_figure,
         )
         self._candidates = write_runs(opened, attempt, self._folder, seeds)
+        self._candidates |= incumbents_of(opened, self._incumbents)
         (student_file,) = self._candidates["student"].files
         self._student = student_file.network
         self._test = open_split(self._folder / "in" / "dataset", dataset.splits["test"], dataset)
@@ -117,16 +125,22 @@ class Conclusion:
             "latency": self._latency(proof),
             "warnings": [{"code": code, "message": message} for code, message in attempt.warnings.items()],
         }
-        self._write_figures(proof)
+        evidence = self._evidence(proof)
+        self._result["gates"] = judge(
+            opened.document,
+            self._result,
+            evidence,
+            incumbents=self._incumbents,
+            heed=attempt.heed,
+        )
+        self._write_figures(evidence)
         self._write_report()
 
     def finished(self) -> Finished:
         """The last event."""
-        exports = self._result["exports"].values()
-        failed = any(entry["status"] == "failed" for entry in exports)
         return Finished(
             result=self._result,
-            conclusion="export_failed" if failed else "no_gate",
+            conclusion=concluded(self._result["gates"], self._result["exports"]),
             artifacts=self._artifacts.kept,
             student=self._student,
             layers=self._layers(),
@@ -156,18 +170,18 @@ class Conclusion:
             "updates": {run: trained.steps for run, trained in attempt.finished.items()},
             "chosen_updates": {run: trained.chosen_step for run, trained in attempt.finished.items()},
             "labels": self._labels(),
-            "gates": [],
+            "quantization": attempt.found.get(FOUND),
         }
 
     def _take_times(self, proof: Proof) -> None:
-        """What each of teacher, student and control cost where it ran alone."""
-        for name in TIMED:
+        """What each network cost where it ran alone, and who was measured in the end."""
+        for name, measured in self._measured.items():
             shown = proof.get(name)
-            if not isinstance(shown, Shown):
-                continue
-            measured = self._measured[name].costing(shown.peak_memory_bytes, shown.times)
-            self._measured[name] = measured
-            self._result[name] = measured.figures
+            if isinstance(shown, Shown):
+                self._measured[name] = measured.costing(shown.peak_memory_bytes, shown.times)
+        figures = {name: measured.figures for name, measured in self._measured.items()}
+        self._result |= {name: figures[name] for name in ("teacher", "student", "control") if name in figures}
+        self._result["incumbents"] = {each.model: figures[each.model] for each in self._incumbents}
 
     def _latency(self, proof: Proof) -> dict[str, Any]:
         shown = {name: found for name, found in proof.items() if isinstance(found, Shown)}
@@ -183,12 +197,21 @@ class Conclusion:
             in_one_process=self._in_one_runtime,
         )
 
-    def _write_figures(self, proof: Proof) -> None:
+    def _evidence(self, proof: Proof) -> Evidence:
+        """What each network answered and how long it took; exports under the names that gates use."""
+        measured = self._measured.items()
+        outputs = {name: each.outputs for name, each in measured}
+        times = {name: each.times for name, each in measured if each.times is not None}
+        for name, found in exports_in(proof):
+            if found.outputs is not None:
+                outputs[f"export:{name}"] = found.outputs
+            if found.times is not None:
+                times[f"export:{name}"] = found.times
+        return Evidence(self._rows, outputs, times)
+
+    def _write_figures(self, evidence: Evidence) -> None:
         """What everyone answered, the exports too, and the curves."""
-        answers = {name: measured.outputs for name, measured in self._measured.items()}
-        write_predictions(
-            self._out / "predictions.parquet", self._test, self._rows, answers | _of_exports(proof)
-        )
+        write_predictions(self._out / "predictions.parquet", self._test, self._rows, evidence.outputs)
         self._attempt.history.write(self._out / "metrics.parquet")
         self._artifacts.keep("predictions", "parquet", "predictions.parquet")
         self._artifacts.keep("metrics", "parquet", "metrics.parquet")
@@ -229,15 +252,6 @@ class Conclusion:
             "seed": opened.document.labels.seed,
             "rows": opened.labeled_rows if seen < there else None,
         }
-
-
-def _of_exports(proof: Proof) -> dict[str, Tensor]:
-    """What each export answered, float32 (N, outputs), under the names that gates know it by."""
-    return {
-        f"export:{name}": found.outputs
-        for name, found in proof.items()
-        if isinstance(found, Shown) and found.outputs is not None and name != "student"
-    }
 
 
 def _in_units(train: View, scale: Scale | None) -> Tensor:

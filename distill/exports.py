@@ -61,7 +61,7 @@ def _exported(export: Export, source: Source, folder: Path, artifacts: Artifacts
     files = [
         artifacts.keep("export", export.format, f"{folder.name}/{name}", filename=name) for name in made.files
     ]
-    description = {
+    description: dict[str, Any] = {
         "latency_ms": None,
         "size_bytes": sum(file.bytes for file in files),
         "sha256": files[0].sha256,

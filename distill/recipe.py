@@ -14,6 +14,7 @@ from distill.int8_cost import Decision
 from distill.lessons import Lessons
 from distill.opening import open_job
 from distill.outlook import ahead
+from distill.proof.target import require_target
 
 
 def run_job(request: RunJob, folder: Path, events: Events, stop: StopLine) -> None:
@@ -27,6 +28,7 @@ def run_job(request: RunJob, folder: Path, events: Events, stop: StopLine) -> No
     if request.resume:
         attempt.resume(folder / "in" / "checkpoint")
     with attempt.phase("inspecting"):
+        require_target(request.document)
         opened = open_job(request, folder, attempt.warn, heed=attempt.heed)
         events.send(Resolved(stages=opened.course))
         attempt.network_of = partial(network_of, opened)
@@ -40,7 +42,7 @@ def run_job(request: RunJob, folder: Path, events: Events, stop: StopLine) -> No
     attempt.teach("training", lessons.of_students())
     attempt.teach("training_control", lessons.of_controls())
 
-    conclusion = Conclusion(opened, attempt, folder)
+    conclusion = Conclusion(opened, attempt, folder, incumbents=request.incumbents)
     with attempt.phase("evaluating"):
         conclusion.evaluate()
     with attempt.phase("exporting"):

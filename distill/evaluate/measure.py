@@ -20,8 +20,6 @@ from distill.rejection import Rejected
 from distill.tasks.science import Science, Scores
 
 CHUNK = 256
-TIMED = ("teacher", "student", "control")
-"""The candidates whose latency is measured."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,8 @@ class Candidate:
     """Reads the files afresh. The outputs are in the order and in the units of the dataset's labels."""
     labels_used: int | None
     """Labels that it was trained on; None where nobody told."""
+    timed: bool = False
+    """Whether its latency is measured."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,14 @@ def measure(
 ) -> tuple[Rows, dict[str, Measured]]:
     """Load the files of each candidate afresh and measure it: what it answers, what it costs.
 
-    Teacher, student and control are timed here on the target `latency`; None where that is done in
-    processes of their own. Where the target is the teacher's own embedding, what the candidate `teacher`
+    Those that are to be timed are on the target `latency`; None where that is done in processes of their
+    own. Where the target is the teacher's own embedding, what the candidate `teacher`
     answers is the label.
 
     Raises:
         Rejected: `outputs_not_finite`, or `no_word_seen` where no tagged word is among the tokens of test.
     """
-    modules = {run: candidates[run].load() for run in TIMED if run in candidates}
+    modules = {run: candidate.load() for run, candidate in candidates.items() if candidate.timed}
     times = {} if latency is None else _timed(modules, view, latency)
     one = _first(view, 1)
     costs, answers = {}, {}

@@ -7,13 +7,15 @@ from pathlib import Path
 from distill.attempt import Attempt
 from distill.config.networks import Network
 from distill.config.teachers import Mutual, TeacherToTrain
-from distill.evaluate.measure import TIMED, Candidate, NetworkFile
+from distill.evaluate.measure import Candidate, NetworkFile
 from distill.evaluate.seeds import SeedOfJob
 from distill.export.student import write_network
 from distill.models import load_network
 from distill.opening import Opened
 from distill.runs import CONTROL_OF_TOP_CLASS
 
+FIRST = ("teacher", "student", "control")
+"""The networks of a job that are timed."""
 KINDS = ("student", "control", CONTROL_OF_TOP_CLASS)
 """Runs that there are for each seed."""
 
@@ -36,14 +38,17 @@ def write_runs(
             (NetworkFile(record, path.parent),),
             load=partial(load_network, record, path.parent),
             labels_used=_labels_used(opened, run),
+            timed=name in FIRST,
         )
-    first = [name for name in TIMED if name in candidates]
+    first = [name for name in FIRST if name in candidates]
     return {name: candidates[name] for name in dict.fromkeys([*first, *candidates])}
 
 
 def _uploaded(opened: Opened, folder: Path) -> Candidate:
     files = [NetworkFile(network, folder / str(number)) for number, network in enumerate(opened.teachers)]
-    return Candidate(tuple(files), load=lambda: opened.load_teacher(in_units=True).cpu(), labels_used=None)
+    return Candidate(
+        tuple(files), load=lambda: opened.load_teacher(in_units=True).cpu(), labels_used=None, timed=True
+    )
 
 
 def network_of(opened: Opened, run: str) -> Network:

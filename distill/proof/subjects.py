@@ -80,16 +80,24 @@ def control(file: NetworkFile, like: Path) -> Subject:
 def teacher(files: Sequence[NetworkFile], opened: Opened) -> Subject:
     """The teacher or the panel, as the job loads it; only timed."""
     document = opened.document
-    asks = {
+    weights = [each.weight for each in document.uploaded_teachers] or [1.0]
+    return _loaded("teacher", files, opened, combine=document.combine, weights=weights)
+
+
+def incumbent(name: str, file: NetworkFile, opened: Opened) -> Subject:
+    """A model beside which a gate puts the student; only timed."""
+    return _loaded(name, [file], opened, combine="mean", weights=[1.0])
+
+
+def _loaded(name: str, files: Sequence[NetworkFile], opened: Opened, **asks: Any) -> Subject:
+    asks |= {
         "networks": [file.network.model_dump(mode="json") for file in files],
         "folders": [str(file.folder) for file in files],
         "labels": opened.dataset.labels,
         "input": opened.dataset.input.model_dump(mode="json"),
         "preprocessing": opened.preprocessor.preprocessing.model_dump(mode="json"),
-        "combine": document.combine,
-        "weights": [each.weight for each in document.uploaded_teachers] or [1.0],
     }
-    return Subject("teacher", "network.py", asks, alone=False, answers=False)
+    return Subject(name, "network.py", asks, alone=False, answers=False)
 
 
 def export(made: Made) -> Subject:

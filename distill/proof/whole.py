@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from distill.config.exports import Export
+from distill.config.exports import Export, Format
 from distill.config.networks import Network
 from distill.evaluate.measure import Candidate, Measured, Rows
 from distill.exports import Exported, described_safetensors, only_safetensors
 from distill.opening import Opened
 from distill.proof import subjects
-from distill.proof.bench import Proof, prove
+from distill.proof.bench import Proof, Shown, prove
 from distill.proof.parity import entry_of, failed
 from distill.proof.subjects import Setting, Subject
 
@@ -23,8 +23,8 @@ def prove_job(
     *,
     heed: Callable[[], None],
 ) -> Proof:
-    """Run the student as its user would. Where it leaves in other formats too, run all of them, the
-    teacher and the control beside it, and take their times in turns."""
+    """Run the student as its user would. Where it leaves in other formats too, run all of them beside it,
+    with the teacher, the control and the models that gates name, and take their times in turns."""
     in_one_runtime = only_safetensors(opened.document.exports)
     everyone = [subjects.student(out / "student")]
     if not in_one_runtime:
@@ -44,10 +44,24 @@ def _with_rivals(
     student: list[Subject], opened: Opened, candidates: Mapping[str, Candidate], written: Path
 ) -> list[Subject]:
     everyone = [subjects.teacher(candidates["teacher"].files, opened), *student]
-    if "control" in candidates:
-        (file,) = candidates["control"].files
-        everyone.append(subjects.control(file, written))
+    for name, candidate in candidates.items():
+        if candidate.timed and name not in ("teacher", "student"):
+            (file,) = candidate.files
+            is_control = name == "control"
+            everyone.append(
+                subjects.control(file, written) if is_control else subjects.incumbent(name, file, opened)
+            )
     return everyone
+
+
+def exports_in(proof: Proof) -> list[tuple[Format, Shown]]:
+    """The exports that ran, by their formats; safetensors is the student."""
+    found: list[tuple[Format, Shown]] = []
+    for form in get_args(Format):
+        shown = proof.get("student" if form == "safetensors" else form)
+        if isinstance(shown, Shown):
+            found.append((form, shown))
+    return found
 
 
 def entries(
