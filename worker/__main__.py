@@ -15,7 +15,8 @@ from ledger.settings import Settings
 from ledger.signing import Signer
 from ledger.states import Lane
 from worker import leftovers
-from worker.app import Crew, arguments, create_app
+from worker.app import arguments, create_app
+from worker.crew import Crew
 from worker.sandbox import Sandbox, SandboxUnavailable, detect, in_sight
 
 

@@ -6,6 +6,7 @@ import subprocess
 import time
 from datetime import timedelta
 
+import psutil
 import psycopg
 import pytest
 from sqlalchemy import text
@@ -135,6 +136,18 @@ def test_a_worker_says_that_it_is_there_and_that_it_goes(yard: Yard) -> None:
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=30) == 0
     assert yard.workers() == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_forks_the_slots_never_has_the_database_open(yard: Yard) -> None:
+    """SQLite's locks in the memory of a process do not survive a fork: a slot that inherits one waits
+    for ever for itself."""
+    worker = yard.work("--lanes", "cpu", "--concurrency", "2")
+    yard.until(lambda: len(yard.workers()) == 1)
+    file = yard.settings.database_url.removeprefix("sqlite:///")
+    opened = {row.path for process in psutil.Process(worker.pid).children() for row in process.open_files()}
+    assert any(path.startswith(file) for path in opened)
+    assert not any(row.path.startswith(file) for row in psutil.Process(worker.pid).open_files())
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -165,7 +165,7 @@ def test_no_effect_is_a_bad_moment_to_die(whole_fleet: Fleet, tally: Tally) -> N
                     missed.append((point, hit))
                 tried.add((point, hit))
     assert_nothing_lost(fleet)
-    assert len(tried) > 150
+    assert len(tried) > 120
     assert len(missed) <= len(tried) // 20, missed
     count(fleet, tally, "kill -9 at an effect", len(tried) - len(missed))
 

@@ -39,9 +39,10 @@ def kill_often(fleet: Fleet, tally: Tally, times: int, *, seed: int) -> None:
     chance = random.Random(seed)
     fleet.start()
     done = dict.fromkeys(VICTIMS, 0)
+    in_flight: list[str] = []
     while sum(done.values()) < times:
-        while sum(not fleet.ended(job_id) for job_id in fleet.submitted) < IN_FLIGHT:
-            fleet.submit(chain(STEPS))
+        in_flight = [job_id for job_id in in_flight if not fleet.ended(job_id)]
+        in_flight += [fleet.submit(chain(STEPS)) for _ in range(IN_FLIGHT - len(in_flight))]
         (kind,) = chance.choices(list(VICTIMS), list(VICTIMS.values()))
         strike(fleet, kind, chance)
         done[kind] += 1
