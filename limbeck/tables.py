@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from limbeck import verdicts
 from limbeck.objects import Dataset, Job, Model, Plan
 
 _STYLES = {"succeeded": "green", "ready": "green", "failed": "red", "rejected": "red", "cancelled": "yellow"}
@@ -64,6 +65,8 @@ def job(found: Job) -> RenderableType:
             parts.append(Text(error["hint"]))
     if result := found.get("result"):
         parts.append(results(result))
+        parts += verdicts.exports(result.get("exports") or {}, result.get("main_figure", "accuracy"))
+        parts += verdicts.gates(result.get("gates") or [])
     return Group(*parts)
 
 

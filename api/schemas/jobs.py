@@ -11,7 +11,16 @@ from distill.config.section import Section
 
 JobStatus = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
 ArtifactKind = Literal[
-    "student", "teacher", "export", "predictions", "metrics", "report", "log", "checkpoint"
+    "student",
+    "teacher",
+    "export",
+    "predictions",
+    "metrics",
+    "report",
+    "card",
+    "manifest",
+    "log",
+    "checkpoint",
 ]
 Conclusion = Literal["passed", "gate_failed", "gate_inconclusive", "export_failed", "no_gate"]
 
@@ -133,7 +142,8 @@ class JobRead(Read):
     attempts: list[AttemptRead]
     """Oldest first."""
     result: dict[str, Any] | None
-    """Once it succeeded: the figures of teacher, student and control, and what they say."""
+    """Once it succeeded: the figures of teacher, student and control, and what they say; of each export
+    its status and figures; of each gate its `verdict`: passed, failed or inconclusive."""
     artifacts: list[ArtifactRead]
     knowledge: None = None
     error: JobErrorRead | None

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from limbeck.cli import exits, inputs, jobs, machine, verifying
+from limbeck.cli import exits, gating, inputs, jobs, machine, pulling, verifying
+from limbeck.cli.registry import datasets, models
 from limbeck.cli.terminal import Format, terminal
 from limbeck.errors import LimbeckError
 
@@ -14,9 +15,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(inputs.models, name="model")
-app.add_typer(inputs.datasets, name="dataset")
-for commands in (machine, inputs, jobs, verifying):
+app.add_typer(models, name="model")
+app.add_typer(datasets, name="dataset")
+for commands in (machine, inputs, jobs, gating, pulling, verifying):
     for command in commands.COMMANDS:
         app.command()(command)
 

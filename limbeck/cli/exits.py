@@ -31,11 +31,28 @@ def of_job(job: Job, *, allow_inconclusive: bool = False) -> Exit:
         conclusion = job.get("conclusion")
         if conclusion == "gate_inconclusive" and allow_inconclusive:
             return Exit.PASSED
-        return Exit.PASSED if conclusion in ("passed", "no_gate", None) else Exit.GATE
+        return Exit.PASSED if conclusion in ("passed", "no_gate") else Exit.GATE
     if status == "failed":
         infrastructure = (job.get("error") or {}).get("class") == "infrastructure"
         return Exit.UNREACHABLE if infrastructure else Exit.FAILED
     return Exit.CANCELLED if status == "cancelled" else Exit.STILL_RUNS
+
+
+def of_gates(job: Job, *, allow_inconclusive: bool = False) -> Exit:
+    """What the gates of a job came to. A job without gates was asked about what nobody asked it.
+
+    Only what is known to have passed passes: the conclusion and each of the verdicts must say so.
+    """
+    asked = (job.get("resolved_spec") or {}).get("gates") or []
+    if not asked:
+        return Exit.USAGE
+    ended = of_job(job, allow_inconclusive=allow_inconclusive)
+    if ended is not Exit.PASSED:
+        return ended
+    verdicts = [gate.get("verdict") for gate in (job.get("result") or {}).get("gates") or []]
+    enough = {"passed", "inconclusive"} if allow_inconclusive else {"passed"}
+    are_good = len(verdicts) == len(asked) and set(verdicts) <= enough
+    return Exit.PASSED if are_good and job.get("conclusion") != "no_gate" else Exit.GATE
 
 
 def of_error(error: LimbeckError) -> Exit:
