@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from distill.config.folder import REQUEST, Incumbent, PlanJob, RunJob
+from distill.config.folder import REQUEST, Incumbent, PlanJob, Registered, Registry, RunJob
 from distill.config.networks import Dataset, Network
 from distill.config.section import Section
 from ledger import tables
@@ -80,6 +80,7 @@ def stage_job(place: Place, claim: Claim, folder: Folder, *, heed: Callable[[], 
             for model, network in zip(claim.inputs.incumbents, records.incumbents, strict=True)
         ],
         dataset=records.dataset,
+        registry=_registry(claim.inputs),
         device="cuda" if claim.job.gpus else "cpu",
         threads=place.threads,
         resume=checkpoint is not None,
@@ -124,6 +125,19 @@ def _records(inputs: Inputs) -> _Records:
         incumbents=[Network.model_validate(incumbent.network) for incumbent in inputs.incumbents],
         dataset=Dataset.model_validate(inputs.dataset.data),
     )
+
+
+def _registry(inputs: Inputs) -> Registry:
+    start = inputs.student
+    return Registry(
+        teachers=[_registered(teacher) for teacher in inputs.teachers],
+        student=_registered(start) if start is not None else None,
+        dataset=_registered(inputs.dataset),
+    )
+
+
+def _registered(row: tables.Model | tables.Dataset) -> Registered:
+    return Registered(id=row.id, name=row.name, version=row.version, license=row.declared.get("license"))
 
 
 def _as_its_user_called(model_id: str, claim: Claim) -> str:

@@ -62,6 +62,30 @@ class Incumbent(Section):
     network: Network
 
 
+class Registered(Section):
+    """What the service knows of a model or a dataset beside its bytes."""
+
+    id: str
+    name: str
+    version: int
+    license: str | None = None
+    """As its owner told it at registration."""
+
+
+class Registry(Section):
+    """What the service knows of the inputs of a job; a job that runs without it knows nothing."""
+
+    teachers: list[Registered] = []
+    """In the order of the document."""
+    student: Registered | None = None
+    dataset: Registered | None = None
+
+    @property
+    def models(self) -> list[Registered]:
+        """Everything that somebody else may have a right to."""
+        return [*self.teachers, *([self.student] if self.student is not None else [])]
+
+
 class RunJob(Section):
     """`run`: one attempt of one job."""
 
@@ -74,6 +98,7 @@ class RunJob(Section):
     incumbents: list[Incumbent] = []
     """In the order of `document.incumbents`."""
     dataset: Dataset
+    registry: Registry = Registry()
     device: Literal["cpu", "cuda"] = "cpu"
     threads: Annotated[int, Field(ge=1)] = 1
     resume: bool = False
