@@ -16,7 +16,8 @@ from typing import Any, Self
 
 import httpx
 
-from limbeck.resources import ArtifactRoom, DatasetRoom, FileRoom, JobRoom, ModelRoom
+from limbeck.inputs import DatasetRoom, FileRoom, ModelRoom
+from limbeck.resources import ArtifactRoom, JobRoom
 from limbeck.transport import Transport
 
 DEFAULT_PORT = 7077

@@ -28,7 +28,34 @@ class Model(TypedDict, total=False):
     size_bytes: int | None
     labels: list[str] | None
     problem: dict[str, Any] | None
+    job_id: str | None
+    conclusion: str | None
+    aliases: list[str]
     created_at: str
+
+
+class Alias(TypedDict, total=False):
+    """A name that points to one version of a model."""
+
+    name: str
+    alias: str
+    model_id: str
+    version: int
+    moved_at: str
+    moved_by: str
+    reason: str | None
+    forced: bool
+    moves: int
+
+
+class Lineage(TypedDict, total=False):
+    """Where a thing came from, and what came of it."""
+
+    of: str
+    nodes: list[dict[str, Any]]
+    edges: list[dict[str, str]]
+    """`{source, role, target}` each, ids of nodes."""
+    truncated: bool
 
 
 class Dataset(TypedDict, total=False):

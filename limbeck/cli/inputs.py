@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from limbeck import document, tables
+from limbeck import document, registry, tables
 from limbeck.cli.exits import Exit
 from limbeck.cli.terminal import Output, terminal
 from limbeck.client import Client
@@ -17,7 +17,9 @@ models = typer.Typer(no_args_is_help=True, help="Teachers and students.")
 datasets = typer.Typer(no_args_is_help=True, help="Datasets, in three splits.")
 
 Name = Annotated[str, typer.Argument(help="A name; a known one gets its next version.")]
-Reference = Annotated[str, typer.Argument(help="An id, or a name for its newest version.")]
+Reference = Annotated[
+    str, typer.Argument(help="An id, a name for its newest version, or of a model name@alias.")
+]
 Limit = Annotated[int, typer.Option(min=1, help="How many, newest first.")]
 Upload = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE")]
 Fields = Annotated[
@@ -114,10 +116,10 @@ def add_dataset(
 
 @models.command("ls")
 def list_models(limit: Limit = 20, output: Output = None) -> None:
-    """List models, newest first."""
+    """List models, newest first, with their aliases."""
     with Client() as client:
         listed = list(islice(client.models.list(), limit))
-    terminal.result(listed, text=tables.inputs(listed))
+    terminal.result(listed, text=registry.models(listed))
 
 
 @datasets.command("ls")

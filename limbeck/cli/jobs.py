@@ -10,9 +10,8 @@ import typer
 from limbeck import document, live, tables
 from limbeck.cli.exits import Exit, of_job
 from limbeck.cli.terminal import Format, Output, terminal
-from limbeck.cli.verifying import remember_keys
 from limbeck.client import Client
-from limbeck.errors import LimbeckError, Rejected
+from limbeck.errors import Rejected
 from limbeck.objects import Job
 
 JobId = Annotated[str, typer.Argument(help="The id of the job, as `limbeck ls` shows it.", metavar="JOB")]
@@ -125,35 +124,6 @@ def cancel(job_id: JobId, output: Output = None) -> None:
     terminal.result(job, text=f"{job['id']} is {'stopping' if job['status'] == 'running' else job['status']}")
 
 
-def pull(
-    job_id: JobId,
-    output: Annotated[
-        list[str] | None,
-        typer.Option("-o", "--output", metavar="DIR", help="The folder to fill; `json` prints JSON."),
-    ] = None,
-) -> None:
-    """Download a job's student and its other artifacts, each checked by its sha256.
-
-    limbeck pull job_... -o student
-    """
-    folders = [value for value in output or [] if value not in list(Format)]
-    for value in output or []:
-        if value in list(Format):
-            terminal.choose(Format(value))
-    if len(folders) > 1:
-        raise typer.BadParameter("give one folder", param_hint="-o")
-    with Client() as client:
-        job = client.jobs.get(job_id)
-        if job["status"] != "succeeded":
-            terminal.complain(LimbeckError(f"{job_id} is {job['status']}: there is no student to pull"))
-            raise typer.Exit(of_job(job))
-        folder = Path(folders[0]) if folders else Path(job["name"])
-        pulled = client.jobs.pull(job_id, folder)
-        remember_keys(client)
-    lines = "\n".join(f"{folder / artifact['filename']}  {artifact['sha256']}" for artifact in pulled)
-    terminal.result({"folder": str(folder), "artifacts": pulled}, text=lines)
-
-
 def report(
     job_id: JobId,
     form: Annotated[str, typer.Option("--format", help="md, html, junit or json.")] = "md",
@@ -170,7 +140,7 @@ def report(
         sys.stdout.write(client.jobs.report(job_id, suffix))
 
 
-COMMANDS = (run, get, ls, logs, cancel, pull, report)
+COMMANDS = (run, get, ls, logs, cancel, report)
 
 
 def _document(file: Path, assignments: list[str], *, fresh: bool) -> document.Document:
