@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from limbeck import verdicts
+from limbeck.grid import grid
 from limbeck.objects import Dataset, Job, Model, Plan
 
 _STYLES = {"succeeded": "green", "ready": "green", "failed": "red", "rejected": "red", "cancelled": "yellow"}
@@ -15,7 +16,7 @@ _RUNS = ("teacher", "student", "control")
 
 
 def jobs(listed: list[Job]) -> RenderableType:
-    table = _table("id", "name", "status", "phase", "done", "conclusion", "created")
+    table = grid("id", "name", "status", "phase", "done", "conclusion", "created")
     for job in listed:
         table.add_row(
             job["id"],
@@ -30,7 +31,7 @@ def jobs(listed: list[Job]) -> RenderableType:
 
 
 def inputs(listed: Sequence[Model] | Sequence[Dataset]) -> RenderableType:
-    table = _table("id", "name", "version", "status", "task", "created")
+    table = grid("id", "name", "version", "status", "task", "created")
     for found in listed:
         table.add_row(
             found["id"],
@@ -116,7 +117,7 @@ def one_input(found: Mapping[str, Any]) -> RenderableType:
 
 def results(result: dict[str, Any]) -> RenderableType:
     """Teacher, student and control side by side, and what the teacher's word was worth."""
-    table = _table("", *(run for run in _RUNS if result.get(run)))
+    table = grid("", *(run for run in _RUNS if result.get(run)))
     runs = [result[run] for run in _RUNS if result.get(run)]
     for figure in _figures_of_task(result):
         table.add_row(figure.replace("_", " "), *(_figure(run.get(figure)) for run in runs))
@@ -163,7 +164,7 @@ def _seeds(seeds: list[dict[str, Any]] | None) -> list[Table]:
     """Each student of a job that trained several."""
     if not seeds or len(seeds) < 2:
         return []
-    table = _table("seed", "student", "control", "")
+    table = grid("seed", "student", "control", "")
     for each in seeds:
         shipped = "shipped" if each["shipped"] else ""
         table.add_row(str(each["seed"]), _figure(each["student"]), _figure(each.get("control")), shipped)
@@ -172,13 +173,6 @@ def _seeds(seeds: list[dict[str, Any]] | None) -> list[Table]:
 
 def _warnings(warnings: list[dict[str, str]] | None) -> list[Text]:
     return [Text(f"warning: {warning['message']}", style="yellow") for warning in warnings or []]
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    return table
 
 
 def _facts(*facts: tuple[str, str | Text | None]) -> Table:
