@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-PROGRAM = Path(__file__).parent / "programs" / "serve.py"
+PROGRAMS = Path(__file__).parent / "programs"
+SERVE = PROGRAMS / "serve.py"
 LOOK_EVERY_S = 0.1
 LONGEST_REPLY = 2**20
 START_S, CALLS_S, ANSWER_S = 600.0, 600.0, 1800.0
@@ -37,7 +38,7 @@ class Outside:
                 [
                     sys.executable,
                     "-I" if request["alone"] else "-P",
-                    str(PROGRAM),
+                    str(SERVE),
                     str(scratch / "request.json"),
                     str(os.getpid()),
                 ],

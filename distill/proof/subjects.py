@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from distill.config.job import Latency
+from distill.config.networks import Preprocessing
 from distill.evaluate.measure import NetworkFile
 from distill.export.source import Made
+from distill.fitting import TOKENIZER
 from distill.opening import Opened
+from distill.proof.process import PROGRAMS
 
 CHUNK = 256
 """Examples that are answered at once, by files whose answer to one does not depend on the others."""
@@ -41,7 +44,7 @@ class Setting:
             text = {"tokenizer": str(self.tokenizer), "max_length": self.max_length}
         return {
             "split": str(self.split),
-            "program": subject.program,
+            "program": str(PROGRAMS / subject.program),
             "alone": subject.alone,
             "chunk": self.target.batch_size if subject.as_called else CHUNK,
             "text": text,
@@ -81,21 +84,33 @@ def teacher(files: Sequence[NetworkFile], opened: Opened) -> Subject:
     """The teacher or the panel, as the job loads it; only timed."""
     document = opened.document
     weights = [each.weight for each in document.uploaded_teachers] or [1.0]
-    return _loaded("teacher", files, opened, combine=document.combine, weights=weights)
+    return _loaded(
+        "teacher",
+        files,
+        opened,
+        combine=document.combine,
+        weights=weights,
+        preprocessing=opened.preprocessor.preprocessing,
+    )
 
 
 def incumbent(name: str, file: NetworkFile, opened: Opened) -> Subject:
-    """A model beside which a gate puts the student; only timed."""
-    return _loaded(name, [file], opened, combine="mean", weights=[1.0])
+    """A model beside which a gate puts the student, with its own view of the examples; only timed."""
+    own = file.network.preprocessing
+    text = {"tokenizer": str(file.folder / TOKENIZER), "max_length": own.max_length or 128}
+    asks = {"text": text if opened.tokenizer is not None else None}
+    return _loaded(name, [file], opened, combine="mean", weights=[1.0], preprocessing=own, **asks)
 
 
-def _loaded(name: str, files: Sequence[NetworkFile], opened: Opened, **asks: Any) -> Subject:
+def _loaded(
+    name: str, files: Sequence[NetworkFile], opened: Opened, *, preprocessing: Preprocessing, **asks: Any
+) -> Subject:
     asks |= {
         "networks": [file.network.model_dump(mode="json") for file in files],
         "folders": [str(file.folder) for file in files],
         "labels": opened.dataset.labels,
         "input": opened.dataset.input.model_dump(mode="json"),
-        "preprocessing": opened.preprocessor.preprocessing.model_dump(mode="json"),
+        "preprocessing": preprocessing.model_dump(mode="json"),
     }
     return Subject(name, "network.py", asks, alone=False, answers=False)
 

@@ -2,9 +2,9 @@
 
     python -I serve.py REQUEST PARENT
 
-REQUEST is a JSON file: `program` (one of the modules beside this one), `split`, `batch_size`, `chunk`,
-`threads`, `device`, `alone`, `text` and what the program asks for. PARENT is the pid of the process that
-started it, with which it ends.
+REQUEST is a JSON file: `program` (the path of one of the modules beside this one), `split`,
+`batch_size`, `chunk`, `threads`, `device`, `alone`, `text` and what the program asks for. PARENT is the
+pid of the process that started it, with which it ends.
 
 It opens the network, calls it a few times on the first `batch_size` examples, and says so; then it serves
 standard input, a command a line, until that ends. Every reply is one JSON object a line on standard
@@ -86,7 +86,7 @@ def _end_with(parent: int) -> None:
 
 
 def _opened(request: dict[str, Any]) -> Runtime:
-    spec = importlib.util.spec_from_file_location("runtime", Path(__file__).with_name(request["program"]))
+    spec = importlib.util.spec_from_file_location("runtime", request["program"])
     assert spec is not None
     assert spec.loader is not None
     program = importlib.util.module_from_spec(spec)
