@@ -1,86 +1,80 @@
-"""`report.json` as Markdown, for a pull request or a terminal."""
+"""`report.json` as Markdown, for a pull request or a terminal: what decides first."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from api.report import losses
+from api.report import gates, losses, words
+from api.report.sides import columns, comparisons, sides
+from api.report.subject import Subject
+from api.report.versions import upgraded
 
-_RUNS = ("teacher", "student", "control")
-_VERDICTS = {
-    "helped": "Distillation helped: the student is better than the control, beyond chance.",
-    "no_difference": "Distillation made no difference that could be told from chance.",
-    "hurt": "Distillation hurt: the control, without a teacher, is better beyond chance.",
-}
-_COMPARISONS = {
-    "retention": "Retention (student / teacher)",
-    "gain": "Gain (student - control)",
-    "gain_over_teacher_argmax": "Gain over the teacher's top class alone",
-    "gap_closed": "Gap closed",
-}
-_PLAIN = {
-    "agreement": "Agreement with the teacher",
-    "kl_divergence": "KL divergence from the teacher",
-    "majority_baseline": "Majority baseline",
-    "mean_baseline": "Mean baseline",
-    "updates_to_control": "Updates until the control was reached",
-}
 _FLIPS_SHOWN = 10
 
 
-def markdown(report: Mapping[str, Any], *, job_id: str) -> str:
+def markdown(report: Mapping[str, Any], subject: Subject) -> str:
     """The whole report. Words of the user's own are escaped."""
-    result = report["result"]
-    asked = report["asked"]
+    report = upgraded(report)
+    result, asked = report["result"], report["asked"]
+    said = words.conclusion(subject.conclusion)
     parts = [
         f"# {_text(asked['name'])}",
-        f"Job `{job_id}`, {_text(asked['task'])}.",
-        f"**{_verdict(result)}**",
-        "## Figures",
-        _table(["", *map(_text, _columns(report))], _figure_rows(report)),
+        f"Job `{subject.job_id}`, {_text(asked['task'])}.",
+        *([f"**{said}**"] if said else []),
+        f"**{_text(words.distillation(result))}**",
+        *_gates(result),
+        *_warnings(result),
+        "## Side by side",
+        _sides(report),
         "All figures are of the test split, measured on the written files.",
         "## Comparison",
-        _table(["", "value", "low", "high"], list(_comparison_rows(result))),
+        _table(["", "value", "low", "high"], [[*map(_text, row)] for row in comparisons(result)]),
         _text(result["intervals_note"]),
         *_seeds(result),
+        "## Figures",
+        _table(["", *(_text(words.run(run)) for run in columns(report))], _figure_rows(report)),
         *_flips(result),
         "## Size and speed",
         _table(["", "times smaller or quicker"], list(_compression_rows(result))),
-        *_warnings(result),
+        *_cost(report),
         "## Losses",
         *_stages(report),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _verdict(result: Mapping[str, Any]) -> str:
-    said = _VERDICTS.get(result["distillation"])
-    if said is not None:
-        return said
-    reason = (result["gain"] or {}).get("reason", "the job ran without a control")
-    return f"Whether distillation helped was not measured: {_text(reason)}."
+def _gates(result: Mapping[str, Any]) -> Iterator[str]:
+    if not result.get("gates"):
+        return
+    yield "## Gates"
+    rows = []
+    for gate in result["gates"]:
+        found = gates.found(gate) + (f" ({gate['reason']})" if gate.get("reason") else "")
+        verdict = f"{words.SIGNS.get(gate['verdict'], '')} {gate['verdict']}"
+        told = (verdict, gates.subject(gate), gates.asked(gate), found, gates.counted(gate))
+        rows.append([*map(_text, told)])
+    yield _table(["verdict", "figure", "asked", "found", "over"], rows)
 
 
-def _columns(report: Mapping[str, Any]) -> list[str]:
-    """The networks that have figures: the three of every job, then other controls."""
-    there = report["table"][0]
-    return [run for run in _RUNS if run in there] + [run for run in there if run not in (*_RUNS, "figure")]
+def _sides(report: Mapping[str, Any]) -> str:
+    head = ["", report["result"].get("main_figure") or "", "answers the same", "parameters", "size"]
+    rows = [
+        [
+            _text(f"{side['name']} ({side['status']})" if side["status"] else side["name"]),
+            *(_text(side[what]) for what in ("figure", "same", "parameters", "size", "p50", "p95", "memory")),
+        ]
+        for side in sides(report)
+    ]
+    reasons = [
+        f"\n\n{_text(side['name'])}: {_text(side['reason'])}." for side in sides(report) if side["reason"]
+    ]
+    return _table([*head, "p50, ms", "p95, ms", "memory"], rows) + "".join(reasons)
 
 
 def _figure_rows(report: Mapping[str, Any]) -> list[list[str]]:
-    columns = _columns(report)
-    return [[_text(row["figure"]), *(_number(row.get(run)) for run in columns)] for row in report["table"]]
-
-
-def _comparison_rows(result: Mapping[str, Any]) -> Iterator[list[str]]:
-    for name, title in _COMPARISONS.items():
-        figure = result.get(name)
-        if figure is not None and figure.get("value") is not None:
-            yield [title, *(_number(figure[bound]) for bound in ("value", "low", "high"))]
-        elif name in result and name != "gain_over_teacher_argmax":
-            yield [title, _text((figure or {}).get("reason", "not measured")), "", ""]
-    for name, title in _PLAIN.items():
-        if result.get(name) is not None:
-            yield [title, _number(result[name]), "", ""]
+    return [
+        [_text(row["figure"]), *(_text(words.number(row.get(run))) for run in columns(report))]
+        for row in report["table"]
+    ]
 
 
 def _seeds(result: Mapping[str, Any]) -> Iterator[str]:
@@ -94,8 +88,8 @@ def _seeds(result: Mapping[str, Any]) -> Iterator[str]:
         [
             [
                 str(seed["seed"]),
-                _number(seed["student"]),
-                *(_number(seed[name]) for name in controls),
+                words.number(seed["student"]),
+                *(words.number(seed[name]) for name in controls),
                 "yes" if seed["shipped"] else "",
             ]
             for seed in seeds
@@ -121,8 +115,8 @@ def _flips(result: Mapping[str, Any]) -> Iterator[str]:
             [
                 [
                     _place(flip),
-                    *(_said(flip[who]) for who in ("label", "teacher", "student")),
-                    _number(flip["confidence"]),
+                    *(_text(words.said(flip[who])) for who in ("label", "teacher", "student")),
+                    words.number(flip["confidence"]),
                 ]
                 for flip in flips["examples"][:_FLIPS_SHOWN]
             ],
@@ -133,21 +127,27 @@ def _place(flip: Mapping[str, Any]) -> str:
     return f"{flip['row']}, word {flip['word']}" if "word" in flip else str(flip["row"])
 
 
-def _said(answer: Any) -> str:
-    if isinstance(answer, list):
-        return _text(", ".join(answer) or "none")
-    return _text(answer)
-
-
 def _compression_rows(result: Mapping[str, Any]) -> Iterator[list[str]]:
     for name, factor in result["compression"].items():
-        yield [_text(name), _number(factor)]
+        yield [_text(name), words.number(factor)]
 
 
 def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
     if result["warnings"]:
         yield "## Warnings"
         yield "\n".join(f"- {_text(warning['message'])}" for warning in result["warnings"])
+
+
+def _cost(report: Mapping[str, Any]) -> Iterator[str]:
+    cost = report["cost"]
+    if cost is None:
+        return
+    yield "## Cost"
+    yield _table(
+        ["phase", "time"],
+        [[_text(each["name"]), words.duration(each["seconds"])] for each in cost["phases"]],
+    )
+    yield f"The training process held at most {words.size(cost['peak_memory_bytes'])} of memory."
 
 
 def _stages(report: Mapping[str, Any]) -> Iterator[str]:
@@ -169,17 +169,6 @@ def _stages(report: Mapping[str, Any]) -> Iterator[str]:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _number(value: Any) -> str:
-    match value:
-        case None:
-            return "-"
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:,.4g}"
-    return _text(value)
 
 
 def _text(value: Any) -> str:
