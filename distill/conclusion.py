@@ -72,10 +72,10 @@ class Conclusion:
             main_figure=opened.science.main_figure,
         )
         self._candidates = write_runs(opened, attempt, self._folder, seeds)
-        self._candidates |= incumbents_of(opened, self._incumbents)
         (student_file,) = self._candidates["student"].files
         self._student = student_file.network
         self._test = open_split(self._folder / "in" / "dataset", dataset.splits["test"], dataset)
+        self._candidates |= incumbents_of(opened, self._incumbents, self._test)
         view = View.of(self._test, opened.preprocessor, opened.device)
         if view.unseen_words:
             attempt.warn("words_not_seen", _words_not_seen(view.unseen_words))

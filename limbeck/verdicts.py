@@ -31,7 +31,7 @@ def gates(judged: Iterable[Mapping[str, Any]]) -> list[RenderableType]:
 
 
 def exports(made: Mapping[str, Mapping[str, Any]], main_figure: str) -> list[RenderableType]:
-    """One row a format, and why those that failed did. Nothing of a student that leaves as it is, and well."""
+    """One row a format, and why those that failed did; nothing where a good student is all there is."""
     if all(name == "safetensors" and entry["status"] == "verified" for name, entry in made.items()):
         return []
     table = _table("export", "status", main_figure.replace("_", " "), "match", "bytes", "p50, ms", "p95, ms")

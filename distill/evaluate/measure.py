@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ class Candidate:
     """Labels that it was trained on; None where nobody told."""
     timed: bool = False
     """Whether its latency is measured."""
+    sees: View | None = None
+    """Its own view of the split; None where that is the job's."""
 
 
 @dataclass(frozen=True)
@@ -109,13 +111,13 @@ def measure(
         Rejected: `outputs_not_finite`, or `no_word_seen` where no tagged word is among the tokens of test.
     """
     modules = {run: candidate.load() for run, candidate in candidates.items() if candidate.timed}
-    times = {} if latency is None else _timed(modules, view, latency)
-    one = _first(view, 1)
+    views = {run: candidate.sees or view for run, candidate in candidates.items()}
+    times = {} if latency is None else _timed(modules, views, latency)
     costs, answers = {}, {}
     for run, candidate in candidates.items():
         module = modules.pop(run) if run in modules else candidate.load()
-        costs[run] = _cost(candidate, module, one)
-        answers[run] = answers_on(module.to(view.device), view, science, heed)
+        costs[run] = _cost(candidate, module, _first(views[run], 1))
+        answers[run] = answers_on(module.to(view.device), views[run], science, heed)
         if not bool(torch.isfinite(answers[run].outputs).all()):
             raise Rejected(
                 "outputs_not_finite",
@@ -158,21 +160,26 @@ def _cost(candidate: Candidate, module: nn.Module, one: Inputs) -> dict[str, Any
     return cost | {"files": [{"file": file.name, "sha256": file.sha256} for file in files]}
 
 
-def _timed(modules: Mapping[str, nn.Module], view: View, target: Latency) -> dict[str, Times]:
+def _timed(modules: Mapping[str, nn.Module], views: Mapping[str, View], target: Latency) -> dict[str, Times]:
     """Each from examples as they are stored, of texts from their tokens, to answers on the CPU."""
     device = torch.device(target.device)
+    calls = {run: _call(module.to(device), views[run], target, device) for run, module in modules.items()}
+    found = times_in_turns(calls, target)
+    for module in modules.values():
+        module.cpu()
+    return found
+
+
+def _call(module: nn.Module, view: View, target: Latency, device: torch.device) -> Callable[[], Tensor]:
     rows = torch.arange(target.batch_size) % len(view)
     stored = view.inputs[rows.to(view.inputs.device)].cpu() if isinstance(view.inputs, Tensor) else None
     tokens = _first(view, target.batch_size)
 
-    def call(module: nn.Module) -> Tensor:
+    def call() -> Tensor:
         inputs = _on(tokens, device) if stored is None else view.preprocessor(stored.to(device))
         return outputs_of(module(inputs)).cpu()
 
-    found = times_in_turns({run: partial(call, module.to(device)) for run, module in modules.items()}, target)
-    for module in modules.values():
-        module.cpu()
-    return found
+    return call
 
 
 def _first(view: View, count: int) -> Inputs:

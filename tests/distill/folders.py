@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from distill.config.document import parse_job
 from distill.config.events import DatasetInspected, Event
-from distill.config.folder import InspectDataset, RunJob
+from distill.config.folder import Incumbent, InspectDataset, RunJob
 from distill.config.networks import Dataset, Network
 from distill.inspect.dataset import inspect_dataset
 from distill.recipe import run_job
@@ -54,11 +54,13 @@ def stage(
     teacher_files: Path | None = None,
     panel: Sequence[tuple[Network, Path]] = (),
     student: tuple[Network, Path] | None = None,
+    incumbents: Sequence[tuple[Incumbent, Path]] = (),
     checkpoint: Path | None = None,
 ) -> Path:
     """Put a job's inputs where the training process looks for them.
 
-    `panel` are several teachers, `student` the model that the student starts from, each with its files.
+    `panel` are several teachers, `student` the model that the student starts from, `incumbents` those that
+    gates put it beside, each with its files.
     """
     inputs = folder / "in"
     (inputs / "dataset").mkdir(parents=True)
@@ -70,12 +72,15 @@ def stage(
         shutil.copytree(files, inputs / "teachers" / str(number))
     if student is not None:
         shutil.copytree(student[1], inputs / "student")
+    for number, (_, files) in enumerate(incumbents):
+        shutil.copytree(files, inputs / "incumbents" / str(number))
     if checkpoint is not None:
         shutil.copy(checkpoint, inputs / "checkpoint")
     request = RunJob(
         document=parse_job(document),
         teachers=[teacher] if teacher else [network for network, _ in panel],
         student=student[0] if student else None,
+        incumbents=[incumbent for incumbent, _ in incumbents],
         dataset=dataset,
         resume=checkpoint is not None,
     )
