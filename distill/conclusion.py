@@ -12,8 +12,9 @@ from distill import models
 from distill.artifacts import Artifacts
 from distill.attempt import Attempt
 from distill.batches import View
+from distill.card import card
 from distill.config.events import Finished
-from distill.config.folder import Incumbent
+from distill.config.folder import Incumbent, Registry
 from distill.config.networks import Layer, Scale
 from distill.data.canonical import file_sha256
 from distill.data.opened import open_split
@@ -46,10 +47,17 @@ class Conclusion:
     """What is made of a job once its training is over. Its methods are called in their order."""
 
     def __init__(
-        self, opened: Opened, attempt: Attempt, folder: Path, *, incumbents: Sequence[Incumbent] = ()
+        self,
+        opened: Opened,
+        attempt: Attempt,
+        folder: Path,
+        *,
+        incumbents: Sequence[Incumbent] = (),
+        registry: Registry,
     ) -> None:
         self._opened = opened
         self._incumbents = incumbents
+        self._registry = registry
         self._attempt = attempt
         self._folder = folder
         self._out = folder / "out"
@@ -217,6 +225,7 @@ class Conclusion:
         self._artifacts.keep("metrics", "parquet", "metrics.parquet")
 
     def _write_report(self) -> None:
+        """All that is known of the job, and the card for whoever meets the student without it."""
         content = report(
             self._opened.document,
             self._opened.course,
@@ -230,6 +239,15 @@ class Conclusion:
         )
         (self._out / "report.json").write_text(json.dumps(content) + "\n")
         self._artifacts.keep("report", "json", "report.json")
+        readme = card(
+            content,
+            self._student,
+            dataset=self._opened.dataset,
+            registry=self._registry,
+            conclusion=concluded(self._result["gates"], self._result["exports"]),
+        )
+        (self._out / "README.md").write_text(readme, encoding="utf-8")
+        self._artifacts.keep("card", "markdown", "README.md")
 
     def _layers(self) -> list[Layer]:
         student = self._student

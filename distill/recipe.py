@@ -42,7 +42,7 @@ def run_job(request: RunJob, folder: Path, events: Events, stop: StopLine) -> No
     attempt.teach("training", lessons.of_students())
     attempt.teach("training_control", lessons.of_controls())
 
-    conclusion = Conclusion(opened, attempt, folder, incumbents=request.incumbents)
+    conclusion = Conclusion(opened, attempt, folder, incumbents=request.incumbents, registry=request.registry)
     with attempt.phase("evaluating"):
         conclusion.evaluate()
     with attempt.phase("exporting"):
