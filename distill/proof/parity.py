@@ -15,6 +15,8 @@ from distill.proof.process import RefusedToRun
 
 SAME_ENOUGH = 0.999
 """The least share of rows that an export in float32 must answer as the measured student did."""
+ROUNDING = 1e-9
+"""What differences of decimal fractions are off by, in binary."""
 LEAST_MATCH: Mapping[Format, float | None] = {"onnx-fp16": 0.995, "onnx-int8": None}
 """Of other formats; where None, the drop of the main figure decides."""
 
@@ -79,7 +81,7 @@ def _reason(export: Export, figures: dict[str, Any], main_figure: str) -> str | 
     if least is None:
         assert export.max_drop is not None
         drop = figures["drop"]["value"]
-        if drop <= export.max_drop:
+        if drop <= export.max_drop + ROUNDING:
             return None
         return f"{main_figure} falls by {drop:.4f} on test, and max_drop allows {export.max_drop:g}"
     if figures["match"] >= least:

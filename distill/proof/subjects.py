@@ -23,31 +23,25 @@ class Setting:
 
     split: Path
     target: Latency
-    tokenizer: Path | None
-    max_length: int
-    """Tokens of a text."""
+    text: dict[str, Any] | None
+    """`tokenizer` and `max_length` of texts."""
 
     @classmethod
     def of(cls, opened: Opened) -> "Setting":
         """The test split of a job, and its stated target."""
-        return cls(
-            opened.folder / "in" / "dataset" / opened.dataset.splits["test"].file,
-            opened.document.evaluation.latency,
-            opened.tokenizer,
-            opened.preprocessor.preprocessing.max_length or 128,
-        )
+        split = opened.folder / "in" / "dataset" / opened.dataset.splits["test"].file
+        tokenizer, preprocessing = opened.tokenizer, opened.preprocessor.preprocessing
+        text = None if tokenizer is None else _text(tokenizer, preprocessing)
+        return cls(split, opened.document.evaluation.latency, text)
 
     def request(self, subject: "Subject") -> dict[str, Any]:
         """What `programs/serve.py` reads of a subject."""
-        text = None
-        if self.tokenizer is not None:
-            text = {"tokenizer": str(self.tokenizer), "max_length": self.max_length}
         return {
             "split": str(self.split),
             "program": str(PROGRAMS / subject.program),
             "alone": subject.alone,
             "chunk": self.target.batch_size if subject.as_called else CHUNK,
-            "text": text,
+            "text": self.text,
             **self.target.model_dump(),
             **subject.asks,
         }
@@ -84,26 +78,21 @@ def teacher(files: Sequence[NetworkFile], opened: Opened) -> Subject:
     """The teacher or the panel, as the job loads it; only timed."""
     document = opened.document
     weights = [each.weight for each in document.uploaded_teachers] or [1.0]
-    return _loaded(
-        "teacher",
-        files,
-        opened,
-        combine=document.combine,
-        weights=weights,
-        preprocessing=opened.preprocessor.preprocessing,
-    )
+    preprocessing = opened.preprocessor.preprocessing
+    return _loaded("teacher", files, opened, preprocessing, combine=document.combine, weights=weights)
 
 
 def incumbent(name: str, file: NetworkFile, opened: Opened) -> Subject:
-    """A model beside which a gate puts the student, with its own view of the examples; only timed."""
+    """A model beside which a gate puts the student, through its own preprocessing; only timed."""
     own = file.network.preprocessing
-    text = {"tokenizer": str(file.folder / TOKENIZER), "max_length": own.max_length or 128}
-    asks = {"text": text if opened.tokenizer is not None else None}
-    return _loaded(name, [file], opened, combine="mean", weights=[1.0], preprocessing=own, **asks)
+    asks: dict[str, Any] = {"combine": "mean", "weights": [1.0]}
+    if opened.tokenizer is not None:
+        asks["text"] = _text(file.folder / TOKENIZER, own)
+    return _loaded(name, [file], opened, own, **asks)
 
 
 def _loaded(
-    name: str, files: Sequence[NetworkFile], opened: Opened, *, preprocessing: Preprocessing, **asks: Any
+    name: str, files: Sequence[NetworkFile], opened: Opened, preprocessing: Preprocessing, **asks: Any
 ) -> Subject:
     asks |= {
         "networks": [file.network.model_dump(mode="json") for file in files],
@@ -113,6 +102,11 @@ def _loaded(
         "preprocessing": preprocessing.model_dump(mode="json"),
     }
     return Subject(name, "network.py", asks, alone=False, answers=False)
+
+
+def _text(tokenizer: Path, preprocessing: Preprocessing) -> dict[str, Any]:
+    """How a program makes tokens of texts."""
+    return {"tokenizer": str(tokenizer), "max_length": preprocessing.max_length or 128}
 
 
 def export(made: Made) -> Subject:

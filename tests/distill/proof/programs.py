@@ -39,7 +39,7 @@ def setting(folder: Path, **target: int) -> Setting:
     """Ten examples of two features."""
     features = np.arange(EXAMPLES * OUTPUTS, dtype=np.float32).reshape(EXAMPLES, OUTPUTS)
     save_file({"features": features}, folder / "test.safetensors")
-    return Setting(folder / "test.safetensors", Latency(**target), None, 128)
+    return Setting(folder / "test.safetensors", Latency(**target), None)
 
 
 def subject(
