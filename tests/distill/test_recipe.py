@@ -107,6 +107,7 @@ def test_every_artifact_is_there_as_it_was_announced(job: Job) -> None:
         "predictions.parquet",
         "metrics.parquet",
         "report.json",
+        "README.md",
     ]
     for artifact in job.finished.artifacts:
         assert artifact.sha256 == file_sha256(job.folder / artifact.path)
