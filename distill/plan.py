@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.admission import admit
+from distill.config.deciding import undecidable
 from distill.config.events import Planned
 from distill.config.folder import PlanJob
 from distill.config.job import in_full
@@ -83,14 +84,13 @@ def _estimate(request: PlanJob) -> dict[str, Any]:
 
 
 def _warnings(request: PlanJob) -> list[dict[str, str]]:
-    test = request.dataset.splits["test"]
-    no_labels = TASKS[request.document.task].target == "embedding"
+    document, test = request.document, request.dataset.splits["test"]
+    no_labels = TASKS[document.task].target == "embedding"
     examples, which = (test.examples, "") if no_labels else (test.labeled, "labeled ")
-    if examples >= FEW_TEST_EXAMPLES:
-        return []
-    return [
-        {
-            "code": "few_test_examples",
-            "message": f"the test split has {examples} {which}examples: intervals will be wide",
-        }
-    ]
+    found = []
+    if examples < FEW_TEST_EXAMPLES:
+        found.append(
+            ("few_test_examples", f"the test split has {examples} {which}examples: intervals will be wide")
+        )
+    found += [("gate_undecidable", why) for _, why in undecidable(document, request.dataset.labels, test)]
+    return [{"code": code, "message": message} for code, message in found]

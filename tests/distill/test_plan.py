@@ -128,3 +128,12 @@ def test_two_students_that_learn_together_need_the_memory_of_both(tmp_path: Path
     together = planned(tmp_path, job(SMALL, teacher={"mutual": peer}), teachers=[]).memory_bytes
     in_turn = planned(tmp_path, job(SMALL, teacher={"train": peer}), teachers=[]).memory_bytes
     assert together > in_turn
+
+
+def test_a_plan_warns_of_gates_that_the_test_examples_cannot_decide(tmp_path: Path) -> None:
+    gates = [{"metric": "accuracy", "min": 0.999}, {"metric": "accuracy", "min": 0.9}]
+
+    (warning,) = planned(tmp_path, job(SMALL, gates=gates)).warnings
+
+    assert warning["code"] == "gate_undecidable"
+    assert "min 0.999" in warning["message"]
