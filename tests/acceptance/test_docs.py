@@ -53,6 +53,7 @@ def checkout(tmp_path: Path) -> Path:
         ("docs/run-a-job.md", "event: state"),
         ("docs/command-line.md", "student-cli"),
         ("docs/upload-a-teacher.md", "succeeded"),
+        ("docs/registry.md", "digits-student v1"),
     ],
 )
 def test_a_page_does_what_it_says(page: str, told: str, service: dict[str, str], checkout: Path) -> None:
