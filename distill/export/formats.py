@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from distill.config.exports import Export, Format
-from distill.export import int8, onnx
+from distill.export import half, int8, onnx
 from distill.export.source import Made, Source
 
 Maker = Callable[[Export, Source, Path], Made]
 
 MAKERS: Mapping[Format, Maker] = {
     "onnx": onnx.make,
+    "onnx-fp16": half.make,
     "onnx-int8": int8.make,
 }
 """One module a format. `safetensors` is the student itself: see `distill.export.student`."""

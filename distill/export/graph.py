@@ -48,6 +48,7 @@ def graph_of(source: Source) -> Any:
 def _drawn(source: Source) -> Any:
     network = source.network
     names = [entry["name"] for entry in inputs_of(network)]
+    free = _free_dimensions(network)
     with _quietly():
         try:
             program = torch.onnx.export(
@@ -57,7 +58,7 @@ def _drawn(source: Source) -> Any:
                 opset_version=OPSET,
                 input_names=names,
                 output_names=[output_of(network)],
-                dynamic_shapes={"inputs": tuple(_free_dimensions(network) for _ in names)},
+                dynamic_shapes={"inputs": tuple(free for _ in names)},
                 external_data=False,
                 verbose=False,
             )
@@ -86,6 +87,8 @@ def _quietly() -> Iterator[None]:
         with warnings.catch_warnings():
             # torch.export copies a class of torch's own that torch has deprecated
             warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
+            # ids and mask have one batch dimension between them, and it is named once
+            warnings.filterwarnings("ignore", message=".*shares the same shape constraints")
             yield
     finally:
         logger.setLevel(level)
@@ -103,6 +106,11 @@ def _named(model: Any) -> Any:
         part = next((scope for scope in ast.literal_eval(scopes) if scope in PARTS), part)
         node.name = f"{part}/{node.op_type}_{number}"
     return model
+
+
+def is_exact(node: Any) -> bool:
+    """Whether a node stays in float32 where a network is rounded."""
+    return not node.name.startswith("network/")
 
 
 def described(model: Any, network: Network) -> Any:

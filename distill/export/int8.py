@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from distill.config.exports import Calibration, Export
-from distill.export.graph import graph_of
+from distill.export.graph import graph_of, is_exact
 from distill.export.onnx import written
 from distill.export.source import Made, Source, inputs_of
 
@@ -95,7 +95,7 @@ def _static(source: Source, rows: Tensor) -> Any:
         activation_type=quantization.QuantType.QInt8,
         weight_type=quantization.QuantType.QInt8,
         calibrate_method=quantization.CalibrationMethod.MinMax,
-        nodes_to_exclude=[node.name for node in graph.graph.node if not node.name.startswith("network/")],
+        nodes_to_exclude=[node.name for node in graph.graph.node if is_exact(node)],
         extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},
     )
 

@@ -137,7 +137,7 @@ def output_of(network: Network) -> str:
         case "number":
             return "values"
         case "embedding":
-            return "embedding"
+            return "embeddings"
     return "logits"
 
 
