@@ -65,8 +65,9 @@ class Launched:
         return processes_of(self.home)
 
     def environment(self) -> dict[str, str]:
-        """What a shell needs to talk to it."""
-        return {**os.environ, "LIMBECK_URL": self.url, "LIMBECK_API_KEY": self.key}
+        """What a shell needs to talk to it; what it remembers, it remembers beside the home."""
+        remembers = {"XDG_CONFIG_HOME": str(self.home.parent / "config")}
+        return {**os.environ, "LIMBECK_URL": self.url, "LIMBECK_API_KEY": self.key, **remembers}
 
 
 def launch(home: Path, *arguments: str) -> Launched:

@@ -90,6 +90,35 @@ def test_pull_brings_every_artifact_whole(limbeck: Shell, finished: str) -> None
         assert hashlib.sha256(content).hexdigest() == artifact["sha256"]
 
 
+def test_a_pulled_folder_is_verified_without_the_service_and_a_changed_one_is_3(
+    limbeck: Shell, finished: str
+) -> None:
+    assert limbeck("pull", finished, "-o", "student").returncode == 0
+    away = {"LIMBECK_URL": "http://127.0.0.1:9", "LIMBECK_API_KEY": "none"}
+
+    done = limbeck("verify", "student", **away)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"student is what job {finished} (digits) left" in done.stdout
+    manifest = json.loads((limbeck.folder / "student" / "manifest.json").read_bytes())
+    assert manifest["inputs"]["dataset"]["builtin"] == "digits"
+    assert {"README.md", "student.safetensors"} <= {entry["filename"] for entry in manifest["artifacts"]}
+    with limbeck.service.client() as client:
+        (key,) = client.signing_keys()
+    (limbeck.folder / "service.pem").write_text(key["public_key"])
+    forgetful = away | {"XDG_CONFIG_HOME": str(limbeck.folder / "nothing")}
+    assert limbeck("verify", "student", "--key", "service.pem", **forgetful).returncode == 0
+    assert "nobody vouched for that key here" in limbeck("verify", "student", **forgetful).stdout
+
+    weights = limbeck.folder / "student" / "student.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    done = limbeck("verify", "student", **away)
+    assert done.returncode == 3
+    assert "NOT verified: student.safetensors is changed" in done.stdout
+
+
 def test_report_and_logs_are_text(limbeck: Shell, finished: str) -> None:
     assert "student" in limbeck("report", finished).stdout.lower()
     assert json.loads(limbeck("report", finished, "--format", "json").stdout)

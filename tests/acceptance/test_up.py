@@ -122,6 +122,13 @@ def test_the_first_key_is_for_its_owner_alone_and_older_than_readiness(standing:
     assert key_file.read_text().strip() == standing.key
 
 
+def test_the_key_that_signs_is_for_its_owner_alone_and_its_public_part_is_shown(standing: Launched) -> None:
+    assert stat.S_IMODE((standing.home / "signing.key").stat().st_mode) == 0o600
+    with standing.client() as client:
+        (key,) = client.signing_keys()
+    assert key["public_key"].startswith("-----BEGIN PUBLIC KEY-----")
+
+
 def test_a_home_and_a_port_that_are_taken_are_sentences(standing: Launched, tmp_path: Path) -> None:
     port = standing.url.rpartition(":")[2]
 
