@@ -19,7 +19,7 @@ from ledger.aliases import require_unnamed
 from ledger.blobs import refer, release
 from ledger.errors import DatabaseBusy, InUse, NotFound, SpecInvalid
 from ledger.identifiers import new_id
-from ledger.inputs import needing_model
+from ledger.inputs import Inputs, inputs_of, needing_model
 from ledger.states import InputStatus
 from ledger.tables import Chore, Dataset, File, Job, Model
 
@@ -97,10 +97,13 @@ def add_student(
 ) -> Model:
     """Register a finished student as the next version of the model that its job's `output` names.
 
+    The licenses of the models that are in it bind it too.
+
     Raises:
         BlobDoomed: its bytes must be kept again first.
     """
     name = job.resolved_spec["output"]["name"]
+    declared = {"name": name, **_license_of_student(inputs_of(session, job))}
     model = _next_version(
         session,
         Model,
@@ -112,7 +115,7 @@ def add_student(
             status=InputStatus.READY,
             job_id=job.id,
             conclusion=job.conclusion,
-            declared={"name": name},
+            declared=declared,
             network=network.model_dump(mode="json"),
             inspection={
                 "parameters": figures.get("parameters"),
@@ -127,6 +130,13 @@ def add_student(
     model.inspected_at = model.created_at
     refer(session, model.id, network.files.values())
     return model
+
+
+def _license_of_student(inputs: Inputs) -> dict[str, str]:
+    """All licenses in one; nothing where there is no model in it, or one whose license nobody told."""
+    models = [*inputs.teachers, *([inputs.student] if inputs.student is not None else [])]
+    told = [model.declared.get("license") for model in models]
+    return {"license": " and ".join(dict.fromkeys(told))} if told and None not in told else {}
 
 
 def delete_model(session: Session, project_id: str, model_id: str) -> None:

@@ -11,6 +11,8 @@ from ledger.errors import InUse, NotFound, SpecInvalid
 from ledger.tables import Dataset, File
 from tests.ledger.builders import (
     a_dataset,
+    a_model,
+    network,
     registered,
     submitted,
     taken,
@@ -98,3 +100,20 @@ def test_an_input_cannot_go_while_a_job_that_names_it_is_being_submitted(
         assert deleter.is_alive()
     deleter.join()
     assert [error.users for error in refused] == [(job.id,)]
+
+
+@pytest.mark.parametrize(
+    ("told", "license"),
+    [(["mit", "mit"], "mit"), (["mit", "gpl-3.0"], "mit and gpl-3.0"), (["mit", None], None)],
+)
+def test_a_student_is_bound_by_the_licenses_of_all_that_taught_it(
+    sessions: Sessions, project_id: str, told: list[str | None], license: str | None
+) -> None:
+    with sessions.writing() as session:
+        a_dataset(session, project_id)
+        for name, one in zip(("a", "b"), told, strict=True):
+            a_model(session, project_id, name=name).declared = {"name": name, "license": one}
+        teachers = {"teacher": None, "teachers": [{"model": "a"}, {"model": "b"}]}
+        job = submitted(session, project_id, output={"name": "student"}, **teachers)
+        student = catalog.add_student(session, job, network(), {}, [])
+    assert student.declared.get("license") == license
