@@ -135,8 +135,8 @@ def add_student(
 def _license_of_student(inputs: Inputs) -> dict[str, str]:
     """All licenses in one; nothing where there is no model in it, or one whose license nobody told."""
     models = [*inputs.teachers, *([inputs.student] if inputs.student is not None else [])]
-    told = [model.declared.get("license") for model in models]
-    return {"license": " and ".join(dict.fromkeys(told))} if told and None not in told else {}
+    told = [str(model.declared["license"]) for model in models if model.declared.get("license") is not None]
+    return {"license": " and ".join(dict.fromkeys(told))} if models and len(told) == len(models) else {}
 
 
 def delete_model(session: Session, project_id: str, model_id: str) -> None:
