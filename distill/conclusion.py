@@ -26,7 +26,7 @@ from distill.evaluate.result import Evaluated, comparison, compression, updates_
 from distill.evaluate.seeds import SeedOfJob, seeds_of
 from distill.evaluate.written import write_runs
 from distill.export.student import write_student_folder
-from distill.exports import make_exports, only_safetensors
+from distill.exports import make_exports, stays_in_one_runtime
 from distill.gates import Evidence, concluded, judge
 from distill.int8_cost import FOUND
 from distill.opening import Opened
@@ -64,7 +64,7 @@ class Conclusion:
         self._artifacts = Artifacts(self._out)
         self._student = opened.student_network
         self._environment = environment(opened.device)
-        self._in_one_runtime = only_safetensors(opened.document.exports)
+        self._in_one_runtime = stays_in_one_runtime(opened.document)
 
     def evaluate(self) -> None:
         """Write every network, then open test for the first time and measure the files."""

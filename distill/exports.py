@@ -8,6 +8,8 @@ import structlog
 
 from distill.artifacts import Artifacts
 from distill.config.exports import Export
+from distill.config.gating import compares_memory
+from distill.config.job import JobDocument
 from distill.config.networks import Network
 from distill.config.tasks import TASKS
 from distill.export.formats import make
@@ -29,9 +31,11 @@ class Exported:
     """What the result says of it whatever its proof comes to."""
 
 
-def only_safetensors(exports: list[Export]) -> bool:
-    """Whether the student leaves in no other runtime than the one in which it was measured."""
-    return all(export.format == "safetensors" for export in exports)
+def stays_in_one_runtime(document: JobDocument) -> bool:
+    """Whether the student leaves in no other runtime than the one in which it was measured, and nobody
+    asks what others would need in a process of their own."""
+    formats = {export.format for export in document.exports}
+    return formats == {"safetensors"} and not compares_memory(document)
 
 
 def make_exports(opened: Opened, student: Network, folder: Path, artifacts: Artifacts) -> list[Exported]:

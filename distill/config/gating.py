@@ -61,6 +61,11 @@ def incumbent_misfits(
                 yield Problem(f"/gates/{number}/relative_to", detail, "incumbent_unfit")
 
 
+def compares_memory(document: JobDocument) -> bool:
+    """Whether a gate asks for the memory of more than the student, which only a process of its own tells."""
+    return any(gate.metric == "peak_memory_bytes" and gate.relative_to is not None for gate in document.gates)
+
+
 def _unknown_export(document: JobDocument, gate: Gate, at: str) -> Iterator[Problem]:
     if gate.format is None:
         return

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from distill.config.exports import Export, Format
 from distill.config.networks import Network
 from distill.evaluate.measure import Candidate, Measured, Rows
-from distill.exports import Exported, described_safetensors, only_safetensors
+from distill.exports import Exported, described_safetensors, stays_in_one_runtime
 from distill.opening import Opened
 from distill.proof import subjects
 from distill.proof.bench import Proof, Shown, prove
@@ -25,7 +25,7 @@ def prove_job(
 ) -> Proof:
     """Run the student as its user would. Where it leaves in other formats too, run all of them beside it,
     with the teacher, the control and the models that gates name, and take their times in turns."""
-    in_one_runtime = only_safetensors(opened.document.exports)
+    in_one_runtime = stays_in_one_runtime(opened.document)
     everyone = [subjects.student(out / "student")]
     if not in_one_runtime:
         everyone = _with_rivals(everyone, opened, candidates, out / "student")

@@ -120,3 +120,28 @@ def test_a_gate_that_the_inputs_cannot_tell_of_is_refused_before_training(
                 incumbents=staged,
             )
         assert refused.value.details["pointer"] == name
+
+
+def test_memory_and_latency_beside_others_are_told_by_processes_of_their_own(
+    digits: Inspected, tmp_path: Path
+) -> None:
+    """The incumbent has a view of its own there too."""
+    done = finish(
+        tmp_path / "job",
+        document(
+            {"metric": "peak_memory_bytes", "relative_to": "teacher", "max": 10},
+            {"metric": "peak_memory_bytes", "relative_to": "mdl_old", "max": 10},
+            {"metric": "latency_ms.p95", "relative_to": "mdl_old", "max": 1000},
+            evaluation={"control": False},
+        ),
+        digits.dataset,
+        digits.splits,
+        incumbents=[incumbent(tmp_path / "old", digits)],
+    )
+
+    gates, old = done.result["gates"], done.result["incumbents"]["mdl_old"]
+    assert [gate["verdict"] for gate in gates] == ["passed"] * 3
+    assert done.finished.conclusion == "passed"
+    assert gates[1]["against"] == old["peak_memory_bytes"] > 1_000_000
+    assert gates[2]["against"] == pytest.approx(old["latency_ms"]["p95"])
+    assert done.result["latency"]["processes"] == "own"
