@@ -11,7 +11,7 @@ _OWN_FORMAT = "safetensors"
 
 
 def of_format(artifacts: Sequence[Artifact], form: str) -> list[Artifact]:
-    """The files of the student in one format, with the manifest that says what they should be.
+    """The files of the student in one format, with what belongs beside any of them.
 
     Raises:
         LimbeckError: the job left none; it says which formats there are.
@@ -20,7 +20,7 @@ def of_format(artifacts: Sequence[Artifact], form: str) -> list[Artifact]:
     if form not in formats:
         there = ", ".join(sorted(map(str, formats))) or "no student"
         raise LimbeckError(f"the job left no '{form}'; there is: {there}")
-    return [artifact for artifact in artifacts if artifact["kind"] == "manifest" or _format(artifact) == form]
+    return [artifact for artifact in artifacts if _belongs(artifact) or _format(artifact) == form]
 
 
 def place(folder: Path, filename: str) -> Path:
@@ -36,6 +36,11 @@ def place(folder: Path, filename: str) -> Path:
     if not target.parent.resolve().is_relative_to(folder.resolve()):
         raise LimbeckError(f"{target.parent} leads out of {folder}; remove it, or pull into another folder")
     return target
+
+
+def _belongs(artifact: Artifact) -> bool:
+    """Beside every format: what it is, what its bytes should be, and of text how it is read."""
+    return artifact["kind"] in ("card", "manifest") or artifact["filename"] == "tokenizer.json"
 
 
 def _format(artifact: Artifact) -> str | None:

@@ -69,7 +69,10 @@ class Verification:
     def __str__(self) -> str:
         lines = [str(seen) for seen in self.files]
         if not self.holds:
-            return "\n".join([*lines, *(f"NOT verified: {problem}" for problem in self.problems)])
+            lines += [f"NOT verified: {problem}" for problem in self.problems]
+            if {seen.state for seen in self.files} == {"ok", "missing"}:
+                lines.append("Of files that were pulled in one format alone, say --partial.")
+            return "\n".join(lines)
         said = f"{self.folder} is what job {self.job.get('id')} ({self.job.get('name')}) left"
         signer = f"signed by the key {self.key_id} ({self.vouched_by})"
         return "\n".join([*lines, f"verified: {said}, conclusion {self.conclusion}, {signer}"])
@@ -84,13 +87,7 @@ def verify(folder: Path, keys: Sequence[VouchedKey], *, partial: bool = False) -
         NoManifest: there is none in `folder`.
         OSError: a file cannot be read.
     """
-    try:
-        content = (folder / MANIFEST).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise NoManifest(
-            f"there is no {MANIFEST} in {folder}. `limbeck pull JOB -o DIR` brings one, from a service that "
-            "has a signing key"
-        ) from None
+    content = _manifest(folder)
     told = _parsed(content)
     key_id = _at(told, "signature").get("key_id")
     signer, problem = _signer(folder, content, keys, key_id)
@@ -112,6 +109,26 @@ def verify(folder: Path, keys: Sequence[VouchedKey], *, partial: bool = False) -
         files=tuple(files or ()),
         problems=tuple(problems),
     )
+
+
+def listed(folder: Path) -> set[str]:
+    """What the manifest lists, and its own two files.
+
+    Raises:
+        NoManifest: there is none in `folder`.
+    """
+    named = _names(_parsed(_manifest(folder)).get("artifacts")) or {}
+    return {MANIFEST, SIGNATURE, *named}
+
+
+def _manifest(folder: Path) -> bytes:
+    try:
+        return (folder / MANIFEST).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoManifest(
+            f"there is no {MANIFEST} in {folder}. `limbeck pull JOB -o DIR` brings one, from a service that "
+            "has a signing key"
+        ) from None
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
@@ -152,19 +169,26 @@ def _signer(
 
 def _compared(folder: Path, artifacts: object, *, partial: bool) -> list[Seen] | None:
     """Every file that is listed or here, by name; None where the list is none."""
-    try:
-        listed = {str(entry["filename"]): str(entry["sha256"]) for entry in artifacts}  # type: ignore[attr-defined]  # whatever it is, it came from a file
-    except (TypeError, KeyError):
-        return None
-    if not all(_stays_inside(name) for name in listed):
+    expected = _names(artifacts)
+    if expected is None:
         return None
     here = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if _counts(path)}
     for name in (MANIFEST, SIGNATURE):
         here.pop(name, None)
     absent: State = "not here" if partial else "missing"
     return [
-        _seen(name, here.get(name), listed.get(name), absent) for name in sorted(listed.keys() | here.keys())
+        _seen(name, here.get(name), expected.get(name), absent)
+        for name in sorted(expected.keys() | here.keys())
     ]
+
+
+def _names(artifacts: object) -> dict[str, str] | None:
+    """The sha256 of each file that is listed; None where this is no list of files in the folder."""
+    try:
+        named = {str(entry["filename"]): str(entry["sha256"]) for entry in artifacts}  # type: ignore[attr-defined]  # whatever it is, it came from a file
+    except (TypeError, KeyError):
+        return None
+    return named if all(map(_stays_inside, named)) else None
 
 
 def _seen(name: str, path: Path | None, expected: str | None, absent: State) -> Seen:

@@ -7,7 +7,7 @@ import typer
 
 from limbeck.cli.exits import of_job
 from limbeck.cli.terminal import Format, terminal
-from limbeck.cli.verifying import remember_keys
+from limbeck.cli.verifying import note_unlisted, remember_keys
 from limbeck.client import Client
 from limbeck.errors import LimbeckError
 from limbeck.objects import Job
@@ -50,6 +50,7 @@ def pull(
         folder = Path(folders[0]) if folders else Path(job["name"])
         pulled = client.jobs.pull(job["id"], folder, form=form)
         remember_keys(client)
+    note_unlisted(folder, pulled)
     _warn_of_failed_exports(job, {artifact["format"] for artifact in pulled if artifact["kind"] == "export"})
     lines = "\n".join(f"{folder / artifact['filename']}  {artifact['sha256']}" for artifact in pulled)
     terminal.result({"job": job["id"], "folder": str(folder), "artifacts": pulled}, text=lines)

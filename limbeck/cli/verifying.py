@@ -1,5 +1,6 @@
 """Whether a folder still is what a job left."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from limbeck.cli.exits import Exit
 from limbeck.cli.terminal import Output, terminal
 from limbeck.client import Client
 from limbeck.errors import LimbeckError, NotFound
+from limbeck.objects import Artifact
 
 
 def verify(
@@ -48,6 +50,20 @@ def remember_keys(client: Client) -> None:
         pass  # it signs nothing
     except (OSError, LimbeckError) as error:
         terminal.note(f"the signing key of {client.url} is not remembered: {error}")
+
+
+def note_unlisted(folder: Path, pulled: Sequence[Artifact]) -> None:
+    """Say which of these came after the manifest was signed, as a checkpoint that was promoted later."""
+    try:
+        listed = verification.listed(folder)
+    except verification.NoManifest:
+        return
+    later = [each["filename"] for each in pulled if each["filename"] not in listed]
+    if later:
+        terminal.note(
+            f"{', '.join(later)}: made after the job had ended, so that no signature covers it; "
+            f"`limbeck verify {folder}` will say so"
+        )
 
 
 COMMANDS = (verify,)

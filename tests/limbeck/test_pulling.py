@@ -26,8 +26,11 @@ LEFT = [
     artifact("export", "onnx", "student.onnx"),
     artifact("export", "huggingface", "huggingface/config.json"),
     artifact("report", "json", "report.json"),
+    artifact("student", "json", "tokenizer.json"),
+    artifact("card", "markdown", "README.md"),
     artifact("manifest", "json", "manifest.json"),
 ]
+BESIDE = {"manifest.json", "README.md", "tokenizer.json"}
 
 
 def pulled(tmp_path: Path, **options: Any) -> set[str]:
@@ -44,15 +47,15 @@ def test_a_file_in_a_folder_comes_into_that_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "files"),
     [
-        ("onnx", {"student.onnx", "manifest.json"}),
-        ("huggingface", {"huggingface/config.json", "manifest.json"}),
-        ("safetensors", {"student.safetensors", "config.json", "manifest.json"}),
+        ("onnx", {"student.onnx"}),
+        ("huggingface", {"huggingface/config.json"}),
+        ("safetensors", {"student.safetensors", "config.json"}),
     ],
 )
-def test_one_format_comes_with_the_manifest_and_nothing_else(
+def test_one_format_comes_with_what_belongs_beside_it_and_nothing_else(
     tmp_path: Path, form: str, files: set[str]
 ) -> None:
-    assert pulled(tmp_path, form=form) == files
+    assert pulled(tmp_path, form=form) == files | BESIDE
 
 
 def test_a_format_that_is_not_there_is_refused_with_those_that_are() -> None:

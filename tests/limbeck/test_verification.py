@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.manifest import canonical
 from ledger.signing import Signer
 from limbeck import cli, vouched
+from limbeck.cli.verifying import note_unlisted
 from limbeck.verification import MANIFEST, SIGNATURE, NoManifest, Verification, verify
 from limbeck.vouched import VouchedKey
 from tests.limbeck.test_command_line import left
@@ -176,6 +177,24 @@ def test_a_part_of_the_files_is_enough_where_that_is_meant(folder: Path, key: Vo
     assert verify(folder, [key], partial=True).problems == (
         "none of the files that the manifest lists is here",
     )
+
+
+def test_files_that_came_after_the_signature_are_told_at_the_pull(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [*FILES, MANIFEST, SIGNATURE, "student-step-12.zip"]
+    note_unlisted(folder, [{"filename": name} for name in names])
+    assert capsys.readouterr().err.startswith("student-step-12.zip: made after the job had ended")
+    note_unlisted(folder, [{"filename": name} for name in names[:-1]])
+    note_unlisted(folder.parent, [{"filename": "student.pt"}])
+    assert capsys.readouterr().err == ""
+
+
+def test_who_pulled_a_part_is_told_how_to_say_so(folder: Path, key: VouchedKey) -> None:
+    (folder / "load.py").unlink()
+    assert str(verify(folder, [key])).endswith("say --partial.")
+    (folder / "student.safetensors").write_bytes(b"weighty")
+    assert "--partial" not in str(verify(folder, [key]))
 
 
 def test_a_key_that_nobody_vouched_for_is_said(folder: Path, tmp_path: Path, signer: Signer) -> None:
