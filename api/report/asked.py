@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from api.report import words
+
 
 def asked(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """`(what, how)`: teacher, dataset, student and all that was not left as it is."""
@@ -56,6 +58,5 @@ def _network(network: Mapping[str, Any]) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{name.replace('_', ' ')} {value}" for name, value in settings.items() if value is not None
-    )
+    told = {name.replace("_", " "): value for name, value in settings.items() if value is not None}
+    return ", ".join(f"{name} {words.number(value)}" for name, value in told.items())

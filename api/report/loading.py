@@ -1,8 +1,9 @@
 """How each file is fetched and loaded, as lines to copy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from api.report import words
 from api.report.subject import File
 
 _AUTO = {
@@ -17,6 +18,24 @@ def fetching(job_id: str, format: str) -> str:
     """The command that brings the files of one format."""
     chosen = "" if format == "safetensors" else f" --format {format}"
     return f"limbeck pull {job_id} -o student{chosen}"
+
+
+def facts(export: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """`(what, how)`: what an export takes, where it runs, and how far it is from the student."""
+    for entry in export.get("inputs") or []:
+        shape = ", ".join("n" if side is None else str(side) for side in entry["shape"])
+        low_high = f", {entry['range'][0]} to {entry['range'][1]}" if entry.get("range") else ""
+        yield "input", f"{entry['name']}: {entry['dtype']} ({shape}){low_high}"
+    steps = export.get("preprocessing")
+    if isinstance(steps, Mapping) and "where" in steps:
+        yield "preprocessing", f"{steps['where']} the file"
+    if export.get("runtime"):
+        opset = f", opset {export['opset']}" if export.get("opset") else ""
+        yield "runtime", f"{export['runtime']}{opset}"
+    if (export.get("calibration") or {}).get("examples"):
+        yield "calibrated on", f"{export['calibration']['examples']:,} examples of train"
+    if export.get("max_abs_diff") is not None:
+        yield "differs", f"by at most {words.number(export['max_abs_diff'])} from the student as measured"
 
 
 def loading(format: str, export: Mapping[str, Any], files: Sequence[File], task: str) -> str | None:

@@ -98,7 +98,7 @@ def _tiles(report: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         yield {
             "name": "latency, p50",
             "value": f"{words.milliseconds(student['latency_ms']['p50'])} ms",
-            "note": f"{words.number(factors['speedup'])} times quicker",
+            "note": f"{words.number(factors['speedup'])} times quicker" if factors.get("speedup") else "",
         }
 
 
@@ -114,6 +114,7 @@ def _exports(report: Mapping[str, Any], subject: Subject) -> Iterator[dict[str, 
         yield {
             "format": format,
             "entry": export,
+            "facts": list(loading.facts(export)),
             "files": files,
             "fetching": loading.fetching(subject.job_id, format),
             "loading": loading.loading(format, export, files, report["asked"]["task"]),

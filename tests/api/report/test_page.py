@@ -147,9 +147,7 @@ def test_every_link_of_the_page_leads_to_a_section_and_every_picture_has_a_title
     assert all(attributes.get("alt") for attributes in images)
 
 
-@pytest.mark.parametrize(
-    "conclusion", ["passed", "gate_failed", "gate_inconclusive", "export_failed", "no_gate"]
-)
+@pytest.mark.parametrize("conclusion", CONCLUSIONS)
 def test_the_page_says_first_what_came_of_the_job(conclusion: str) -> None:
     said = Parsed(page(Made("tabular-classification").report(), Subject("job_1", conclusion))).text
 
