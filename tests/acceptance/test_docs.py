@@ -54,6 +54,7 @@ def checkout(tmp_path: Path) -> Path:
         ("docs/command-line.md", "student-cli"),
         ("docs/upload-a-teacher.md", "succeeded"),
         ("docs/registry.md", "digits-student v1"),
+        ("docs/gates.md", "gate ended with 3"),
     ],
 )
 def test_a_page_does_what_it_says(page: str, told: str, service: dict[str, str], checkout: Path) -> None:
@@ -89,6 +90,18 @@ def test_every_figure_can_be_computed_again_from_two_downloads(
     for name in ("retention", "gain", "gap_closed"):
         if result[name]["value"] is not None:
             assert float(told[name]) == pytest.approx(result[name]["value"], abs=1e-6)
+
+
+@pytest.mark.timeout(WITHIN_S + 60)
+def test_a_pulled_folder_is_verified_as_the_page_says(service: dict[str, str], checkout: Path) -> None:
+    with Client(service["url"], service["key"]) as client:
+        job = _finished_job(client)
+
+    said = _follow("docs/verify.md", service, checkout, job=str(job["id"]))
+
+    assert f"verified: student is what job {job['id']}" in said
+    assert "NOT verified: student.safetensors is changed\nexit code 3\n" in said
+    assert '"holds": true' in said
 
 
 def _finished_job(client: Client) -> dict[str, object]:
