@@ -207,3 +207,24 @@ def test_a_run_looks_at_networks_without_loading_the_compiler_of_torch() -> None
         "assert 'torch._dynamo' not in sys.modules and 'sympy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+def test_a_student_that_turns_out_to_be_a_transformer_has_no_stage_that_rounds() -> None:
+    """Of feature extraction the document does not tell what the student will be: its teacher does."""
+    cosine = [{"kind": "cosine"}]
+    stages = [
+        {"name": "first", "losses": cosine},
+        {"name": "rounded", "losses": cosine, "quantize": "int8"},
+    ]
+    document = job(
+        {"from_teacher": {"num_layers": 1}},
+        task="feature-extraction",
+        stages=stages,
+        exports=["onnx-int8"],
+    )
+    sentences = dataset(TEXT).model_copy(update={"task": "feature-extraction", "labels": []})
+    teacher = bert(task="feature-extraction", labels=None, num_outputs=16)
+
+    rejected = refused(document, [teacher], sentences)
+
+    assert (rejected.code, rejected.details["pointer"]) == ("quantize_unfit", "/stages/1/quantize")

@@ -8,12 +8,12 @@ from torch import nn
 
 from distill.config.losses import HardTarget, SoftTarget
 from distill.config.schedules import WeightOfShare
-from distill.config.training import Training
+from distill.config.training import Sgd, Training
 from distill.knowledge import Live
 from distill.lesson import Lesson
 from distill.losses.terms import Moment, Term
 from distill.teachers import FrozenTeacher
-from distill.train import train
+from distill.train import judged, train
 from tests.distill.clouds import learner, lesson, network, plain_network, terms, view, weights
 
 
@@ -78,11 +78,12 @@ def test_a_projector_goes_on_where_a_restored_learner_stands() -> None:
     assert weights(restored) == weights(projector)
 
 
+@pytest.mark.parametrize("rounds", [False, True])
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_a_restored_learner_takes_the_same_next_steps(precision: Any) -> None:
+def test_a_restored_learner_takes_the_same_next_steps(precision: Any, rounds: bool) -> None:
     training = Training(steps=20, batch_size=16, select="best", precision=precision)
     auto = terms(SoftTarget(weight=WeightOfShare(kind="auto", share=0.5)), HardTarget(weight=1.0))
-    taught = lesson(training, terms=auto)
+    taught = lesson(training, terms=auto, rounds=rounds)
     whole = learner(taught)
     list(train(taught, whole))
 
@@ -98,3 +99,36 @@ def test_a_restored_learner_takes_the_same_next_steps(precision: Any) -> None:
     assert weights(second.module) == weights(whole.module)
     assert second.best_step == whole.best_step
     assert second.state().facts == whole.state().facts
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_learner_that_rounds_learns_and_is_judged_rounded(precision: Any) -> None:
+    training = Training(steps=60, batch_size=30, precision=precision, optimizer=Sgd(kind="sgd"))
+    taught = lesson(training, terms=terms(HardTarget(weight=1.0)), teacher=None, rounds=True)
+    student = learner(taught)
+
+    steps = list(train(taught, student))
+    in_training = [tensor.clone() for tensor in student.module.parameters()]
+    rounded = judged(student.module, taught)
+    student.choose()
+
+    assert steps[-1].losses[0] < steps[0].losses[0] / 2
+    assert steps[-1].validation == rounded
+    ranges = student.state().tensors["rounding/ranges"]
+    assert ranges.shape == (2, 2)
+    assert (ranges[:, 0] < ranges[:, 1]).all()
+    assert all(one.equal(other) for one, other in zip(in_training, student.module.parameters(), strict=True))
+
+
+def test_a_learner_begins_with_the_ranges_of_examples_of_train_whatever_its_batches_are() -> None:
+    ranges = [
+        learner(lesson(Training(steps=1, batch_size=size, accumulate=parts), rounds=True), plain_network())
+        .state()
+        .tensors["rounding/ranges"]
+        for size, parts in ((90, 1), (90, 5), (45, 1))
+    ]
+
+    inputs, _ = view(90).batch(torch.arange(90))
+    assert ranges[0][0].tolist() == [inputs.min(), inputs.max()]
+    assert ranges[1].equal(ranges[0])
+    assert ranges[2].equal(ranges[0])

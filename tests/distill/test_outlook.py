@@ -28,6 +28,15 @@ STAGES = {
     ],
 }
 
+ROUNDED = {
+    "training": None,
+    "stages": [
+        {"name": "one", "losses": [{"kind": "soft_target"}], "training": FEW},
+        {"name": "two", "losses": [{"kind": "soft_target"}], "training": FEW, "quantize": "int8"},
+    ],
+    "exports": ["onnx-int8"],
+}
+
 
 def parts_of(folder: Path, digits: Inspected, **changes: Any) -> list[Part]:
     staged = stage(folder / "job", small(**changes), digits.dataset, digits.splits)
@@ -63,6 +72,21 @@ def parts_of(folder: Path, digits: Inspected, **changes: Any) -> list[Part]:
                 ),
             ],
         ),
+        (
+            ROUNDED | {"via": MLP},
+            [
+                ("teacher", 0, 8),
+                ("assistant", 0, 8),
+                *((run, number, 8) for run in ("student", "control") for number in (0, 1)),
+            ],
+        ),
+        (
+            ROUNDED | {"teacher": {"self_distillation": {"generations": 1}}},
+            [
+                ("teacher", 0, 8),
+                *((run, number, 8) for run in ("student", "control") for number in (0, 1)),
+            ],
+        ),
         ({"via": MLP}, [(run, 0, 8) for run in ("teacher", "assistant", "student", "control")]),
         (
             {"teacher": {"self_distillation": {"generations": 2}}},
@@ -70,7 +94,7 @@ def parts_of(folder: Path, digits: Inspected, **changes: Any) -> list[Part]:
         ),
         ({"teacher": {"mutual": MLP}}, [("student", 0, 8), ("control", 0, 8)]),
     ],
-    ids=["one stage", "stages", "seeds", "via", "generations", "mutual"],
+    ids=["one stage", "stages", "seeds", "rounded via", "rounded of itself", "via", "generations", "mutual"],
 )
 def test_every_stage_of_every_run_lies_ahead(
     tmp_path: Path, digits: Inspected, changes: dict[str, Any], expected: list[tuple[str, int, int]]

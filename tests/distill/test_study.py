@@ -1,5 +1,6 @@
 """A run of several stages: the weights go on, everything else begins anew."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from distill.config.losses import HardTarget, SoftTarget
 from distill.config.training import EarlyStopping, Sgd, Training
 from distill.study import Study
 from distill.train import judged
-from tests.distill.clouds import course, lesson, network, terms
+from tests.distill.clouds import course, lesson, network, terms, view
 
 MOMENTUM = Sgd(kind="sgd", learning_rate=0.1)
 
@@ -118,6 +119,45 @@ def test_a_stage_may_stop_early_and_the_next_goes_on() -> None:
 
     assert first < 60
     assert second == 4
+
+
+def test_a_stage_that_rounds_is_left_out_where_the_network_needs_it_not() -> None:
+    asked: list[dict[str, Tensor]] = []
+
+    def needs_rounding(module: nn.Module) -> bool:
+        asked.append(bits(module))
+        return False
+
+    first, last = lesson(training(steps=4)), lesson(training(steps=3, seed=2))
+    rounds = lesson(training(steps=6, seed=1), rounds=True)
+    study = Study(replace(course(first, rounds, last, rounds), needs_rounding=needs_rounding))
+    finish(study)
+    plain = Study(course(first, last))
+    finish(plain)
+
+    trained, without = study.trained()["student"], plain.trained()["student"]
+    assert trained.stage_steps == [4, 0, 3, 0]
+    assert (trained.steps, trained.chosen_step) == (without.steps, without.chosen_step) == (7, 7)
+    assert trained.validation == without.validation
+    assert same(trained.weights, without.weights)
+    assert same(asked[1], trained.weights)
+
+
+def test_a_stage_that_rounds_is_taken_where_the_network_needs_it_and_nothing_rounds_after_it() -> None:
+    rounds = lesson(training(steps=6, seed=1), rounds=True)
+    study = Study(replace(course(lesson(training(steps=4)), rounds), needs_rounding=lambda module: True))
+    finish(study)
+    full = Study(course(lesson(training(steps=4)), replace(rounds, rounds=False)))
+    finish(full)
+
+    trained = study.trained()["student"]
+    assert trained.stage_steps == [4, 6]
+    assert not same(trained.weights, full.trained()["student"].weights)
+    assert trained.weights.keys() == full.trained()["student"].weights.keys()
+    module = network()
+    module.load_state_dict(trained.weights)
+    inputs, _ = view(10).batch(torch.arange(10))
+    assert study.learner.module.eval()(inputs).equal(module.eval()(inputs))
 
 
 def test_a_restored_study_goes_on_in_its_stage() -> None:

@@ -210,6 +210,22 @@ def test_parts_of_a_batch_give_the_update_of_the_whole(
         torch.testing.assert_close(end, ends[0][1], rtol=1e-11, atol=1e-13)
 
 
+def test_parts_of_a_batch_give_the_update_of_the_whole_to_a_network_that_rounds_too() -> None:
+    """But for the last bits of float32, in which rounding computes."""
+    ends = []
+    for parts in (1, 2, 5):
+        training = Training(steps=6, batch_size=30, accumulate=parts, optimizer=Sgd(kind="sgd"))
+        taught = lesson(training, rounds=True)
+        student = learner(taught, plain_network())
+        list(train(taught, student))
+        ends.append((torch.cat([weight.flatten() for weight in student.module.parameters()]), student))
+
+    for end, student in ends[1:]:
+        torch.testing.assert_close(end, ends[0][0], rtol=1e-3, atol=1e-5)
+        ranges, whole = (each.state().tensors["rounding/ranges"] for each in (student, ends[0][1]))
+        torch.testing.assert_close(ranges, whole, rtol=1e-3, atol=1e-5)
+
+
 def test_a_batch_in_parts_is_never_computed_as_a_whole() -> None:
     sizes = []
     taught = lesson(Training(steps=2, batch_size=30, accumulate=6))
