@@ -1,7 +1,7 @@
 """`report.json` as one page of HTML: no script, nothing from outside, and every word of a user's escaped."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,12 +82,11 @@ def _tiles(report: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for name in ("retention", "gain"):
         estimate = result.get(name)
         if estimate and estimate.get("value") is not None:
-            value = estimate["value"]
-            said = words.share(value) if name == "retention" else f"{value:+.3g}"
+            said = words.share if name == "retention" else "{:+.3g}".format
             yield {
                 "name": "of the teacher kept" if name == "retention" else "gain over the control",
-                "value": said,
-                "note": _range(estimate),
+                "value": said(estimate["value"]),
+                "note": _range(estimate, said),
             }
     yield {
         "name": "size",
@@ -102,10 +101,10 @@ def _tiles(report: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         }
 
 
-def _range(estimate: Mapping[str, Any]) -> str:
+def _range(estimate: Mapping[str, Any], said: Callable[[float], str] = words.number) -> str:
     if estimate.get("low") is None:
         return "measured on test"
-    return f"95%: {words.number(estimate['low'])} to {words.number(estimate['high'])}"
+    return f"95%: {said(estimate['low'])} to {said(estimate['high'])}"
 
 
 def _exports(report: Mapping[str, Any], subject: Subject) -> Iterator[dict[str, Any]]:

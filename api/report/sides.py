@@ -15,58 +15,72 @@ def columns(report: Mapping[str, Any]) -> list[str]:
 
 
 def sides(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row a network, then one row an export, each `{name, look, figure, same, parameters, size, p50,
-    p95, memory, status, reason}`; figures as they are said."""
-    result = report["result"]
-    main = result.get("main_figure")
-    return [*_networks(report, main), *_exports(result, main)]
+    """One row a network, one a model that a gate names, one an export, each `{name, look, figure, same,
+    parameters, size, p50, p95, memory, status, reason}`; figures as they are said."""
+    return [*_networks(report), *_incumbents(report), *_exports(report["result"])]
 
 
-def _networks(report: Mapping[str, Any], main: str | None) -> Iterator[dict[str, Any]]:
+def _networks(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     result, known = report["result"], report["main_figures"] or {}
     between, controls = result.get("between") or {}, result.get("controls") or {}
     for run in columns(report):
         figures = result.get(run) or between.get(run) or controls.get(run.removeprefix("control."))
-        if figures is None:
-            continue
-        figure = known.get(run) or {"value": figures.get(main) if main else None}
-        agreement = result.get("agreement") if run == "student" else None
-        yield {
-            "name": words.run(run),
-            "look": run.partition(".")[0],
-            "figure": words.interval(figure),
-            "same": f"{words.share(agreement)} of the teacher's" if agreement is not None else "",
-            "parameters": words.number(figures.get("parameters")),
-            **_measured(figures),
-            "status": "",
-            "reason": None,
-        }
+        if figures is not None:
+            main = known.get(run) or {"value": figures.get(result.get("main_figure"))}
+            same = _same(result.get("agreement"), "teacher") if run == "student" else ""
+            yield _row(words.run(run), run.partition(".")[0], main, figures, same)
 
 
-def _exports(result: Mapping[str, Any], main: str | None) -> Iterator[dict[str, Any]]:
+def incumbents(result: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """`(id, name, figures)` of each model beside which a gate puts the student, as its user called it."""
+    called = {
+        gate["baseline"]["model"]: f"{gate['relative_to']} (version {gate['baseline']['version']})"
+        for gate in result.get("gates") or []
+        if gate.get("baseline")
+    }
+    for model, figures in (result.get("incumbents") or {}).items():
+        yield model, called.get(model, model), figures
+
+
+def _incumbents(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    result, known = report["result"], report["main_figures"] or {}
+    for model, name, figures in incumbents(result):
+        main = known.get(model) or {"value": figures.get(result.get("main_figure"))}
+        yield _row(name, "between", main, figures)
+
+
+def _exports(result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for format, export in (result.get("exports") or {}).items():
         match = export.get("top1_match")
-        match = export.get("match") if match is None else match
-        yield {
-            "name": format,
-            "look": "export",
-            "figure": words.interval(export.get(main)) if main else "-",
-            "same": f"{words.share(match)} of the student's" if match is not None else "",
-            "parameters": "",
-            **_measured(export),
-            "status": export["status"],
-            "reason": export.get("reason"),
-        }
+        same = _same(export.get("match") if match is None else match, "student")
+        yield _row(format, "export", export.get(result.get("main_figure")), export, same)
 
 
-def _measured(figures: Mapping[str, Any]) -> dict[str, str]:
-    times = figures.get("latency_ms") or {}
+def _row(
+    name: str,
+    look: str,
+    main: Mapping[str, Any] | None,
+    facts: Mapping[str, Any],
+    same: str = "",
+) -> dict[str, Any]:
+    times = facts.get("latency_ms") or {}
     return {
-        "size": words.size(figures.get("size_bytes")),
+        "name": name,
+        "look": look,
+        "figure": words.interval(main),
+        "same": same,
+        "parameters": words.number(facts["parameters"]) if "parameters" in facts else "",
+        "size": words.size(facts.get("size_bytes")),
         "p50": words.milliseconds(times.get("p50")),
         "p95": words.milliseconds(times.get("p95")),
-        "memory": words.size(figures.get("peak_memory_bytes")),
+        "memory": words.size(facts.get("peak_memory_bytes")),
+        "status": facts.get("status", ""),
+        "reason": facts.get("reason"),
     }
+
+
+def _same(share: float | None, whose: str) -> str:
+    return "" if share is None else f"{words.share(share)} of the {whose}'s"
 
 
 def comparisons(result: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -46,7 +46,7 @@ def report(
         "stages": [stage.model_dump(mode="json") for stage in course],
         "result": result,
         "table": table(result),
-        "main_figures": main_figures(measured, seed=document.seed),
+        "main_figures": main_figures(measured, incumbents=result.get("incumbents") or (), seed=document.seed),
         "curves": curves(history),
         "temperature": temperature_picture(measured, rows, test),
         "per_name": per_name(result),

@@ -1,6 +1,6 @@
 """Teacher, student and controls side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from distill.evaluate.intervals import Rivals, interval, resample
@@ -26,9 +26,11 @@ def table(result: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def main_figures(measured: Mapping[str, Measured], *, seed: int) -> dict[str, dict[str, float]]:
-    """The main figure of teacher, student and controls, `{value, low, high}`: each network that is shown
-    alone, by the same resamples of test."""
+def main_figures(
+    measured: Mapping[str, Measured], *, incumbents: Collection[str] = (), seed: int
+) -> dict[str, dict[str, float]]:
+    """The main figure, `{value, low, high}`, of teacher, student and controls, each of the network that is
+    shown alone; and of the models beside which gates put the student, by their ids."""
     control, argmax = measured.get("control"), measured.get(CONTROL_OF_TOP_CLASS)
     sample = resample(
         Rivals(
@@ -45,4 +47,7 @@ def main_figures(measured: Mapping[str, Measured], *, seed: int) -> dict[str, di
         "control": sample.control,
         CONTROL_OF_TOP_CLASS: sample.argmax,
     }
+    for model in incumbents:
+        scores = [measured[model].scores]
+        figures[model] = resample(Rivals(scores, scores), seed=seed).student
     return {run: interval(each) for run, each in figures.items() if each is not None}

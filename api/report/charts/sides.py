@@ -18,6 +18,7 @@ from api.report.charts.shapes import (
     said,
     ticks,
 )
+from api.report.sides import incumbents
 
 WIDTH, ROW, RIGHT, TOP = 360.0, 26.0, 52.0, 8.0
 CHARACTERS = 20
@@ -71,6 +72,9 @@ def _sides(report: Mapping[str, Any], main: str) -> list[Side]:
     for run, figures in networks.items():
         around = known.get(run) or {}
         sides.append(Side(words.run(run), look_of(run), figures[main], around.get("low"), around.get("high")))
+    for model, name, figures in incumbents(result):
+        around = known.get(model) or {}
+        sides.append(Side(name, "between", figures[main], around.get("low"), around.get("high")))
     for format, export in (result.get("exports") or {}).items():
         figure = export.get(main) or {}
         if figure.get("value") is not None:

@@ -10,7 +10,7 @@ from api.report.subject import File, Subject
 from api.report.words import CONCLUSIONS
 from distill.config.tasks import TASKS, Task
 from tests.api.seeds import REPORT
-from tests.distill.report.made import Made
+from tests.distill.report.made import INCUMBENT, Made
 
 SUBJECT = Subject(
     "job_1",
@@ -163,6 +163,18 @@ def test_gates_and_exports_stand_with_their_verdicts_figures_and_reasons() -> No
     assert "0.8 [0.7, 0.85]" in said
     assert "left out" in said
     assert "limbeck pull job_1 -o student --format onnx" in said
+
+
+def test_the_model_that_a_gate_names_stands_beside_the_student_under_the_name_that_its_user_gave() -> None:
+    baseline = {"model": INCUMBENT, "name": "digits", "version": 3}
+    made = Made("tabular-classification", incumbent=True)
+    report = made.report(gates=[gate(relative_to="digits@prod", compare="ratio", baseline=baseline)])
+
+    text = page(report, SUBJECT)
+
+    found = report["main_figures"][INCUMBENT]
+    assert found["low"] <= made.measured[INCUMBENT].figures["accuracy"] <= found["high"]
+    assert '<th scope="row">digits@prod (version 3)' in text
 
 
 def test_a_report_of_an_older_version_still_has_a_page() -> None:

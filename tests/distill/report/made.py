@@ -21,6 +21,7 @@ from distill.tasks import science_of
 EXAMPLES = 60
 WORDS_EACH = 5
 FEATURES = {"name": "features", "dtype": "float32", "shape": [None, 3], "layout": "NF", "range": None}
+INCUMBENT = "mdl_1"
 NOISE = {"teacher": 0.5, "student": 1.5, "control": 2.5, CONTROL_OF_TOP_CLASS: 2.0}
 
 
@@ -33,6 +34,7 @@ class Made:
         names: list[str] | None = None,
         *,
         control: bool = True,
+        incumbent: bool = False,
         labeled: int = EXAMPLES,
     ) -> None:
         torch.manual_seed(0)
@@ -47,6 +49,8 @@ class Made:
             ["control", CONTROL_OF_TOP_CLASS] if control and not embedding else []
         )
         outputs = {run: truth + NOISE[run] * torch.randn(truth.shape) for run in runs}
+        if incumbent:
+            outputs[INCUMBENT] = truth + torch.randn(truth.shape)
         if labeled < EXAMPLES:
             hidden = self.science.hidden(self.labels)
             self.labels = torch.cat([self.labels[:labeled], hidden[labeled:]])
@@ -111,6 +115,7 @@ class Made:
             seed=0,
         )
         return found | {
+            "incumbents": {name: self.measured[name].figures for name in {INCUMBENT} & self.measured.keys()},
             "compression": {"parameters": 2.0, "size": 2.0, "speedup": 2.0},
             "gates": [],
             "warnings": [],
