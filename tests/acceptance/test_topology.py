@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from limbeck import Client
+from limbeck import Client, vouched
+from limbeck.verification import verify
 from tests.acceptance.topology import Topology, grace_s
 
 TEACHER = {
@@ -59,6 +60,9 @@ def test_two_workers_share_the_jobs_and_everything_stops_in_time(topology: Topol
         assert len({job["attempts"][0]["worker"] for job in jobs}) == 2
         pulled = client.jobs.pull(jobs[0]["id"], tmp_path / "student")
         assert {"student.safetensors", "load.py"} <= {artifact["filename"] for artifact in pulled}
+        (key,) = client.signing_keys()
+        (tmp_path / "service.pem").write_text(key["public_key"])
+        assert verify(tmp_path / "student", [vouched.of_file(tmp_path / "service.pem")]).holds
         ready = httpx.get(f"{topology.url}/readyz")
         assert ready.status_code == 200, ready.text
 
