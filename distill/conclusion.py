@@ -113,7 +113,7 @@ class Conclusion:
             keep("student", "json", "student/tokenizer.json")
         if opened.uploaded_teacher is None:
             keep("teacher", "safetensors", "teacher/teacher.safetensors")
-        self._exports = make_exports(opened, self._student, folder, self._artifacts)
+        self._exports = make_exports(opened, self._student, folder, self._artifacts, heed=self._attempt.heed)
 
     def verify(self) -> None:
         """Run every file as its user would, compare, and write down all that is known of the job."""

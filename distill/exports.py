@@ -1,5 +1,6 @@
 """The formats in which the student of a job leaves: make each, and say what it is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,12 @@ def stays_in_one_runtime(document: JobDocument) -> bool:
     return formats == {"safetensors"} and not compares_memory(document)
 
 
-def make_exports(opened: Opened, student: Network, folder: Path, artifacts: Artifacts) -> list[Exported]:
+def make_exports(
+    opened: Opened, student: Network, folder: Path, artifacts: Artifacts, *, heed: Callable[[], None]
+) -> list[Exported]:
     """Every export but safetensors, beside the student's own files in `folder`, and kept.
 
-    One that cannot be made is refused; the others are made all the same.
+    One that cannot be made is refused; the others are made all the same. `heed` is called before each.
     """
     exports = [export for export in opened.document.exports if export.format != "safetensors"]
     if not exports:
@@ -53,7 +56,11 @@ def make_exports(opened: Opened, student: Network, folder: Path, artifacts: Arti
         training=opened.train.inputs,
         seed=opened.document.seed,
     )
-    return [_exported(export, source, folder, artifacts) for export in exports]
+    made = []
+    for export in exports:
+        heed()
+        made.append(_exported(export, source, folder, artifacts))
+    return made
 
 
 def _exported(export: Export, source: Source, folder: Path, artifacts: Artifacts) -> Exported:

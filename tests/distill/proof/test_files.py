@@ -129,13 +129,13 @@ def test_a_damaged_file_fails(
 
 
 def test_the_weights_of_another_network_fail_with_their_figures(
-    table: Written, tmp_path_factory: pytest.TempPathFactory
+    onnx: Made, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("other")
     dataset = finished.table(folder / "data", "multi-label-classification")
     other = written(folder, dataset, finished.mlp(folder / "network", dataset, seed=1))
 
-    found = table.proved(other.exported("onnx", "other"))
+    found = other.proved(onnx)
 
     assert found["status"] == "failed"
     assert "answers" in found["reason"]
@@ -158,6 +158,15 @@ def test_texts_are_made_tokens_of_outside_and_rows_are_the_words_that_are_seen(t
     assert found["status"] == "verified"
     assert found["match"] == 1
     assert found["max_abs_diff"] < 1e-5
+
+
+def test_a_hugging_face_folder_is_loaded_by_transformers_with_its_own_tokenizer(tags: Written) -> None:
+    found = tags.proved(tags.exported("huggingface", "whole"))
+
+    assert found["status"] == "verified"
+    assert found["match"] == 1
+    assert found["max_abs_diff"] < 1e-5
+    assert found["runtime"].startswith("transformers ")
 
 
 def test_eight_bits_of_a_transformer_are_shown_batches_as_they_are_timed_on(tags: Written) -> None:
