@@ -40,6 +40,7 @@ EFFECTS = (
 _OURS = ("api.", "ledger.", "worker.")
 _IDEMPOTENCY_LEASE_S = 2.0
 """Of a request whose process died; scaled as the leases of jobs are, which are settings."""
+_ANNOUNCE_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,7 @@ def _haunt_ledger(place: Place) -> None:
     database.Sessions.writing = haunted
     hold._lost = counted
     idempotency.begin.__kwdefaults__["lease_s"] = _IDEMPOTENCY_LEASE_S
+    importlib.import_module("worker.herald")._ANNOUNCE_EVERY_S = _ANNOUNCE_EVERY_S
 
 
 def _wrapped(place: Place, function: Callable[..., Any], name: str) -> Callable[..., Any]:
