@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+_UNITS = {"steps": "updates", "epochs": "epochs"}
 _SETTINGS_SHOWN_APART = ("kind", "weight", "temperature", "layers")
 
 
@@ -14,12 +15,12 @@ def stages(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def length(stage: Mapping[str, Any]) -> str:
-    """How long a stage was to be; nothing where it does not say."""
+    """How long a stage was to be, and whether it rounds; nothing where it does not say."""
     training = stage.get("training") or {}
-    for unit in ("steps", "epochs"):
-        if training.get(unit) is not None:
-            return f"{training[unit]:,} {'updates' if unit == 'steps' else 'epochs'}"
-    return ""
+    said = [f"{training[unit]:,} {name}" for unit, name in _UNITS.items() if training.get(unit) is not None]
+    if stage.get("quantize"):
+        said.append(f"rounded as {stage['quantize']}, where that is needed")
+    return ", ".join(said)
 
 
 def weight(given: Any) -> str:

@@ -122,6 +122,8 @@ def test_a_pulled_folder_is_verified_without_the_service_and_a_changed_one_is_3(
 def test_report_and_logs_are_text(limbeck: Shell, finished: str) -> None:
     assert "student" in limbeck("report", finished).stdout.lower()
     assert json.loads(limbeck("report", finished, "--format", "json").stdout)
+    assert "<!DOCTYPE html>" in limbeck("report", finished, "--format", "html").stdout
+    assert "<testsuites" in limbeck("report", finished, "--format", "junit").stdout
     assert limbeck("logs", finished).returncode == 0
     assert limbeck("logs", finished, "-f").returncode == 0
 

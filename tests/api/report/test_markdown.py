@@ -49,7 +49,12 @@ def test_a_loss_tells_its_temperature_its_settings_and_its_layers():
 def test_each_stage_has_its_losses_and_its_length():
     stages = [
         {"name": "hints", "losses": [{"kind": "hint", "weight": 1.0}], "training": {"steps": 1200}},
-        {"name": "logits", "losses": [{"kind": "dist", "weight": 2.0}], "training": {"epochs": 3}},
+        {
+            "name": "logits",
+            "losses": [{"kind": "dist", "weight": 2.0}],
+            "training": {"epochs": 3},
+            "quantize": "int8",
+        },
     ]
 
     hints, logits = rendered(stages=stages).split("## Losses")[1].split("### logits")
@@ -57,7 +62,7 @@ def test_each_stage_has_its_losses_and_its_length():
     assert "### hints" in hints
     assert "1,200 updates." in hints
     assert "| dist | 2 |" in logits
-    assert "3 epochs." in logits
+    assert "3 epochs, rounded as int8, where that is needed." in logits
 
 
 def test_a_job_without_a_control_says_why_nothing_is_known_about_help():
