@@ -4,16 +4,19 @@ It is canonical JSON (keys sorted, no spaces, UTF-8), so that the same facts are
 signature is of these bytes.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+import distill
 from distill.config.events import Finished
 from ledger.database import now
 from ledger.inputs import inputs_of
@@ -61,7 +64,7 @@ def manifest(
                     for part, position, model in inputs.parts()
                 ],
             },
-            "code": {"limbeck-server": version("limbeck-server")},
+            "code": {"limbeck-server": version("limbeck-server"), "science_sha256": science_sha256()},
             "environment": finished.environment,
             "artifacts": [entries[filename] for filename in sorted(entries)],
         }
@@ -80,6 +83,20 @@ def dataset_sha256(data: dict[str, Any]) -> str | None:
     if not splits:
         return None
     return hashlib.sha256("".join(splits[name]["sha256"] for name in sorted(splits)).encode()).hexdigest()
+
+
+@functools.cache
+def science_sha256() -> str:
+    """Of the source that trains and measures: a version alone does not tell one checkout from another.
+
+    Of each file of `distill`, in the order of their names, the name and the sha256.
+    """
+    (root,) = map(Path, distill.__path__)
+    found = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        found.update(f"{path.relative_to(root).as_posix()} {content}\n".encode())
+    return found.hexdigest()
 
 
 def _entry(kept: KeptArtifact | Artifact) -> dict[str, Any]:

@@ -87,7 +87,10 @@ def test_the_manifest_says_of_what_and_how_it_was_made(bench: Bench, key: Path, 
     assert (dataset["name"], dataset["version"]) == ("digits", 1)
     assert dataset["sha256"]
     assert {len(split["sha256"]) for split in dataset["splits"].values()} == {64}
-    assert manifest["code"]["limbeck-server"]
+    assert {name: bool(said) for name, said in manifest["code"].items()} == {
+        "limbeck-server": True,
+        "science_sha256": True,
+    }
     assert manifest["signature"] == {
         "algorithm": "Ed25519",
         "key_id": Signer.read(key).key_id,
