@@ -127,7 +127,7 @@ def moves(session: Session, project_id: str, name: str, alias: str) -> list[Alia
 
 
 def require_unnamed(session: Session, names_it: ColumnElement[bool], what: str) -> None:
-    """Refuse to remove what an alias points to; `names_it` is said of `Model`.
+    """Refuse to remove `what` an alias points to; `names_it` is said of `Model`.
 
     Raises:
         InUse: `users` are the aliases, as `name@alias`.
@@ -135,7 +135,7 @@ def require_unnamed(session: Session, names_it: ColumnElement[bool], what: str) 
     named = select(Alias).join(Model, Model.id == Alias.model_id).where(names_it)
     users = [f"{row.name}@{row.alias}" for row in session.scalars(named.order_by(Alias.name, Alias.alias))]
     if users:
-        raise InUse(f"{', '.join(users)} {what}; move or remove the alias first", users)
+        raise InUse(f"an alias points to {what}: {', '.join(users)}; move or remove it first", users)
 
 
 def _require_line(session: Session, project_id: str, name: str) -> None:

@@ -148,7 +148,7 @@ def delete_model(session: Session, project_id: str, model_id: str) -> None:
     """
     model = _locked(session, Model, "model", project_id, model_id)
     _require_unused(session, "model", Job.id.in_(needing_model(model.id)))
-    require_unnamed(session, Model.id == model.id, "points to this model")
+    require_unnamed(session, Model.id == model.id, "this model")
     _remove(session, model)
 
 

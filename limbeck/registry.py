@@ -68,7 +68,7 @@ def lineage(found: Lineage) -> RenderableType:
     """One row an arrow, from what came first to what came last."""
     nodes = {node["id"]: node for node in found["nodes"]}
     table = grid("from", "as", "to", "state")
-    for edge in sorted(found["edges"], key=lambda edge: _moment(nodes[edge["target"]])):
+    for edge in sorted(found["edges"], key=lambda edge: _moment(nodes[edge["source"]])):
         target = nodes[edge["target"]]
         state = target.get("conclusion") or target.get("status") or ""
         table.add_row(_called(nodes[edge["source"]]), edge["role"], _called(target), _colored(state))

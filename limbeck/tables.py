@@ -104,6 +104,9 @@ def one_input(found: Mapping[str, Any]) -> RenderableType:
         ("architecture", found.get("architecture")),
         ("parameters", _count(found.get("parameters"))),
         ("labels", ", ".join(found.get("labels") or [])),
+        ("aliases", ", ".join(found.get("aliases") or [])),
+        ("made by", found.get("job_id")),
+        ("conclusion", (found.get("conclusion") or "").replace("_", " ")),
         *_splits(found.get("splits")),
     )
     problem = found.get("problem")

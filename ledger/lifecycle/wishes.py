@@ -152,7 +152,7 @@ def delete_job(session: Session, project_id: str, job_id: str) -> None:
     job = locked_job(session, project_id, job_id)
     if job.status not in TERMINAL:
         raise _not_now(job, "deleted")
-    require_unnamed(session, Model.job_id == job.id, "points to the student of this job")
+    require_unnamed(session, Model.job_id == job.id, "the student of this job")
     for table in (Artifact, Checkpoint):
         for owner_id in session.scalars(select(table.id).where(table.job_id == job.id)):
             release(session, owner_id)

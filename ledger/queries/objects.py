@@ -58,7 +58,8 @@ def get_chore(session: Session, project_id: str, chore_id: str) -> Chore:
 
 def find_model(session: Session, project_id: str, reference: str) -> Model:
     """By id, name or `name@alias`, as `ledger.versions.version_meant` says."""
-    return _one(session, version_meant(Model, project_id, reference), "model", reference)
+    kind = "alias" if "@" in reference else "model"
+    return _one(session, version_meant(Model, project_id, reference), kind, reference)
 
 
 def find_dataset(session: Session, project_id: str, reference: str) -> Dataset:

@@ -67,6 +67,7 @@ def test_an_alias_is_moved_read_listed_and_removed(client: TestClient, line: lis
     assert client.delete("/v1/models/s/aliases/production").status_code == 204
     for gone in ("/v1/models/s/aliases/production", "/v1/models/s@production"):
         assert client.get(gone).status_code == 404
+    assert client.get("/v1/models/s@production").json()["detail"] == "There is no alias 's@production'."
     history = client.get("/v1/models/s/aliases/production/history").json()["data"]
     assert [(move["number"], move["model_id"]) for move in history] == [(2, None), (1, line[0])]
 
