@@ -25,11 +25,11 @@ def temperature_picture(
     """
     if rows.science.target not in ("class", "tag", "label_set"):
         return None
-    teacher, student = measured["teacher"].outputs.double(), measured["student"].outputs.double()
-    row = _most_hesitant(teacher, rows)
-    softened = torch.stack([_probabilities(teacher[row] / T, rows) for T in TEMPERATURES])
+    row = _most_hesitant(measured["teacher"].outputs, rows)
+    teacher, student = (measured[run].outputs[row].double() for run in ("teacher", "student"))
+    softened = torch.stack([_probabilities(teacher / T, rows) for T in TEMPERATURES])
     names = softened[0].argsort(descending=True, stable=True)[:MOST_NAMES]
-    said = _probabilities(student[row], rows)
+    said = _probabilities(student, rows)
     others = rows.science.target != "label_set" and len(names) < len(rows.names)
     return {
         **place(row, rows, test),
