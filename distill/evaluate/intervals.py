@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from distill.tasks.science import Scores
@@ -23,6 +24,8 @@ MOST_OUTCOMES = 512
 MOST_EXAMPLES = 4096
 """More of them are put together in so many groups by chance: a sum over groups of independent examples
 varies as the sum over examples does, and of 4096 groups the width of an interval is known to 1%."""
+SPARSE_FROM = 2**18
+"""Numbers from which on it pays to leave out zeros."""
 Figures = NDArray[np.float64]
 
 
@@ -94,11 +97,25 @@ def resampled_sums(
     `of` takes sums (draws, n) and gives figures (draws, m). Gives (1 + draws, m); row 0 as measured.
     """
     outcomes, counts = _outcomes(columns) or _one_by_one(columns, random)
-    figures = [of(counts[None, :].astype(np.float64) @ outcomes)]
-    for start in range(0, DRAWS, DRAWS_AT_ONCE):
-        drawn = _drawn(counts, min(DRAWS_AT_ONCE, DRAWS - start), random)
-        figures.append(of(drawn.astype(np.float64) @ outcomes))
-    return np.concatenate(figures)
+    summed = _sums_over(outcomes)
+    sizes = [min(DRAWS_AT_ONCE, DRAWS - start) for start in range(0, DRAWS, DRAWS_AT_ONCE)]
+    figures = [of(summed(_drawn(counts, size, random))) for size in sizes]
+    return np.concatenate([of(summed(counts[None, :])), *figures])
+
+
+def _sums_over(outcomes: Figures) -> Callable[[NDArray[np.int64]], Figures]:
+    """From how often each outcome is drawn, (draws, outcomes), to sums (draws, n). Of many classes an example
+    has few: its row is nearly all zeros, which are left out."""
+    if outcomes.size < SPARSE_FROM or np.count_nonzero(outcomes) > outcomes.size / 10:
+        return lambda drawn: drawn.astype(np.float64) @ outcomes
+    sparse = torch.from_numpy(outcomes.T).to_sparse()
+
+    def summed(drawn: NDArray[np.int64]) -> Figures:
+        columns = torch.from_numpy(np.ascontiguousarray(drawn.T, dtype=np.float64))
+        sums: Figures = torch.sparse.mm(sparse, columns).numpy().T
+        return sums
+
+    return summed
 
 
 def ratios(sums: Figures) -> Figures:

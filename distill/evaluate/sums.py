@@ -5,6 +5,7 @@ A figure that is no mean of one number an example, such as macro F1, is a functi
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill.config.figures import PER_CLASS, split_metric
-from distill.evaluate.intervals import Figures
+from distill.evaluate.intervals import MOST_EXAMPLES, Figures
 from distill.evaluate.measure import Rows
 from distill.tasks.classes import CALIBRATION_BINS, calibration_bin
 from distill.tasks.entities import entity_counts
@@ -64,11 +65,11 @@ class _Answers:
             return Sums(np.stack([scores.value, scores.weight], axis=1), _mean, len(scores.value))
         match name:
             case "balanced_accuracy":
-                return self._summed(*self._right_and_there(), of=_mean_recall)
+                return self._by_name(*self._right_and_there(), of=_mean_recall)
             case "macro_f1":
-                return self._summed(*self._right_and_there(), self._said(), of=_macro_f1)
+                return self._by_name(*self._right_and_there(), self._said(), of=_macro_f1)
             case "micro_f1":
-                return self._summed(*self._right_and_there(), self._said(), of=_micro_f1)
+                return self._by_name(*self._right_and_there(), self._said(), of=_micro_f1)
             case "ece":
                 return self._calibration()
             case "entity_f1":
@@ -107,23 +108,48 @@ class _Answers:
         return self._outputs.double() - self._labels.double()
 
     def _right_and_there(self) -> tuple[Tensor, Tensor]:
-        """Whether each class is there and named, and whether it is there: float64 (N, classes)."""
-        there = self._one_hot(self._labels)
-        return self._said() * there, there
+        """How often each name is there and said, and how often it is there, float64 (examples, names)."""
+        picked, labels = self._choices().picked, self._labels
+        right = picked * labels if picked.dim() == 2 else torch.where(picked == labels, picked, -1)
+        return self._counted(right), self._counted(labels)
 
     def _said(self) -> Tensor:
-        return self._one_hot(self._choices().picked)
+        return self._counted(self._choices().picked)
 
-    def _one_hot(self, names: Tensor) -> Tensor:
-        return names.double() if names.dim() == 2 else F.one_hot(names, len(self._names)).double()
+    def _counted(self, named: Tensor) -> Tensor:
+        """How often each name is named in the rows of each example, or of each group of examples where there
+        are too many; -1 names nothing."""
+        groups, group = self._groups
+        names = len(self._names)
+        if named.dim() == 2:
+            return torch.zeros(groups, names, dtype=torch.float64).index_add(0, group, named.double())
+        counted = torch.bincount((group * names + named)[named >= 0], minlength=groups * names)
+        return counted.view(groups, names).double()
+
+    @cached_property
+    def _groups(self) -> tuple[int, Tensor]:
+        """How many there are, and of which each row is; the same of all networks."""
+        known, example = np.unique(self._examples.numpy(), return_inverse=True)
+        groups = len(known)
+        if groups > MOST_EXAMPLES:
+            example = (np.random.default_rng(0).permutation(groups) % MOST_EXAMPLES)[example]
+            groups = MOST_EXAMPLES
+        return groups, torch.from_numpy(example)
+
+    def _by_name(self, *counted: Tensor, of: Of) -> Sums:
+        return Sums(torch.cat(counted, dim=1).numpy(), of, len(np.unique(self._examples.numpy())))
 
     def _of_class(self, number: int) -> Sums:
-        right, there = (side[:, number : number + 1] for side in self._right_and_there())
-        sums = self._summed(right, there, of=_mean)
+        picked, labels = self._choices().picked, self._labels
+        said, there = (
+            (side[:, number] == 1 if side.dim() == 2 else side == number).double().unsqueeze(1)
+            for side in (picked, labels)
+        )
+        sums = self._summed(said * there, there, of=_mean)
         return Sums(sums.columns, sums.of, int((sums.columns[:, 1] > 0).sum()))
 
     def _of_worst_class(self) -> Sums:
-        return self._summed(*self._right_and_there(), of=_least_recall)
+        return self._by_name(*self._right_and_there(), of=_least_recall)
 
     def _calibration(self) -> Sums:
         confidence = self._choices().confidence

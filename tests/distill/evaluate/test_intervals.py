@@ -181,3 +181,14 @@ def test_each_student_stays_with_the_control_of_its_own_seed() -> None:
 )
 def test_the_note_says_what_was_resampled(seeds: int, said: str) -> None:
     assert said in intervals_note(seeds)
+
+
+def test_leaving_out_zeros_changes_no_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = np.eye(40)[np.random.default_rng(0).integers(0, 40, size=300)]
+
+    def summed(sparse_from: int) -> intervals.Figures:
+        monkeypatch.setattr(intervals, "SPARSE_FROM", sparse_from)
+        return intervals.resampled_sums(columns, lambda sums: sums, np.random.default_rng(1))
+
+    assert np.array_equal(summed(1), summed(10**9))
+    assert np.array_equal(summed(1)[0], columns.sum(axis=0))

@@ -103,3 +103,21 @@ def test_words_are_resampled_with_the_example_that_they_are_in(metric: str) -> N
     again = rows("token-classification", labels[repeated], NAMES, places)
     expected = measured(sums_of(metric, outputs[repeated], outputs[repeated], again))
     assert float(sums.of(sums.columns[chosen].sum(axis=0, keepdims=True))[0]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "per_class_accuracy"])
+def test_examples_in_groups_have_the_same_figure_and_the_same_groups(
+    metric: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels, outputs, examples = split_of("image-classification", 0)
+    judged = rows("image-classification", labels, NAMES, examples)
+    whole = sums_of(metric, outputs, outputs, judged)
+    monkeypatch.setattr("distill.evaluate.sums.MOST_EXAMPLES", 8)
+
+    grouped, other = (sums_of(metric, said, said, judged) for said in (outputs, -outputs))
+
+    assert len(grouped.columns) == 8
+    assert grouped.examples == whole.examples
+    assert measured(grouped) == pytest.approx(measured(whole))
+    there = slice(3, 6)  # how often each class is there, which does not depend on who answers
+    assert np.array_equal(grouped.columns[:, there], other.columns[:, there])
