@@ -11,11 +11,13 @@ from torch import nn
 
 from distill import models
 from distill.cast import Cast, cast, rejected_at
+from distill.config.exporting import NO_TRANSFORMER, TRANSFORMER
 from distill.config.job import JobDocument, Stage
 from distill.config.networks import Dataset, Network
 from distill.config.rounding import NOT_OF_TRANSFORMERS
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
 from distill.config.training import Training
+from distill.export import executorch
 from distill.fitting import shown
 from distill.footprint import Footprint, bytes_of_projectors, training_footprint, weights_alone
 from distill.layers.anatomy import Anatomy, anatomy
@@ -84,6 +86,7 @@ def admit(
     """
     parts = cast(document, teachers, dataset, start)
     _require_layers_to_round(document, parts.student)
+    _require_runtimes(document, parts.student)
     scales = _Scales(document, parts, memory_bytes, device)
     student, assistant = scales.student(), scales.assistant()
     weighed = [student] if isinstance(document.teacher, SelfTaught) else scales.teachers()
@@ -106,12 +109,22 @@ def admit(
 
 def _require_layers_to_round(document: JobDocument, student: Network) -> None:
     """Refuse to train a transformer as a static 8-bit export would round it: it has none."""
-    if student.architecture != "huggingface":
+    if student.architecture != TRANSFORMER:
         return
     for number, stage in enumerate(document.course):
         if stage.quantize is not None:
             pointer = f"/stages/{number}/quantize"
             raise Rejected("quantize_unfit", "user", *NOT_OF_TRANSFORMERS, {"pointer": pointer})
+
+
+def _require_runtimes(document: JobDocument, student: Network) -> None:
+    """Refuse a format that this student, or this machine, has not."""
+    for number, export in enumerate(document.exports):
+        pointer = {"pointer": f"/exports/{number}"}
+        if export.format == "huggingface" and student.architecture != TRANSFORMER:
+            raise Rejected("export_unfit", "user", *NO_TRANSFORMER, pointer)
+        if export.format == "executorch" and not executorch.is_installed():
+            raise Rejected("export_not_installed", "user", *executorch.NOT_INSTALLED, pointer)
 
 
 def require_memory(needs: Footprint, memory_bytes: int | None, who: str, pointer: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from distill.config.exporting import export_problems
 from distill.config.gating import gate_problems
 from distill.config.job import JobDocument, Stage
 from distill.config.losses import COMPARES_EXAMPLES, LossTerm
@@ -32,6 +33,7 @@ def contradictions(document: JobDocument) -> Iterator[Problem]:
         yield from _of_training(document, document.via.training, "/via/training")
     if document.via is not None and document.via.losses is not None:
         yield from _of_losses(document, document.via.losses, document.via.training, "/via/losses")
+    yield from export_problems(document)
     yield from rounding_problems(document)
     yield from gate_problems(document)
 

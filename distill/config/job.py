@@ -214,7 +214,7 @@ class JobDocument(Section):
         if len(set(formats)) != len(formats):
             raise PydanticCustomError("repeated_export", "each format may be listed once")
         usual = [] if "safetensors" in formats else [Export(format="safetensors")]
-        return [*usual, *exports]
+        return [*exports, *usual]  # behind them, so that a pointer into the list as it was given holds
 
     @property
     def incumbents(self) -> list[str]:

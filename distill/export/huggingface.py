@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from distill.checkpoint import separate_tensors
+from distill.config.exporting import NO_EMBEDDING, NO_TRANSFORMER
 from distill.config.exports import Export
 from distill.config.networks import Network
 from distill.config.tasks import TASKS, Target
@@ -41,15 +42,9 @@ def make(export: Export, source: Source, out: Path) -> Made:
     network = source.network
     target = TASKS[network.task].target
     if not source.is_transformer:
-        raise CannotExport(
-            f"a Hugging Face folder holds a transformer, and the student is a '{network.architecture}'; "
-            "export onnx instead"
-        )
+        raise CannotExport("; ".join(NO_TRANSFORMER))
     if target not in CLASSES:
-        raise CannotExport(
-            "no class of transformers pools its states into one embedding as the student does; "
-            "export onnx instead, which does"
-        )
+        raise CannotExport("; ".join(NO_EMBEDDING))
     assert source.tokenizer is not None
     folder = out / "huggingface"
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,13 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from distill import models
+from distill.config.exporting import TRANSFORMER
 from distill.config.exports import Export
 from distill.config.networks import Network, Preprocessing
 from distill.config.tasks import TASKS
 from distill.preprocess import Inputs, Preprocessor, view
-
-TRANSFORMER = "huggingface"
-"""The architecture of every transformer."""
 
 
 class CannotExport(Exception):

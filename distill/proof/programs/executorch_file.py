@@ -8,7 +8,8 @@ from executorch.runtime import Runtime
 
 
 class ExecutorchFile:
-    """The method `forward`. Its threads are those of XNNPACK's own pool."""
+    """The method `forward`, which takes one example at a time; a batch is as many calls. Its threads are
+    those of XNNPACK's own pool."""
 
     def __init__(self, request: dict[str, Any], tokens: Any) -> None:
         self._program = Runtime.get().load_program(request["file"])
@@ -24,15 +25,17 @@ class ExecutorchFile:
         starts = self._tokens(examples).get("starts")
         return outputs if starts is None else outputs[starts]
 
-    def prepare(self, examples: Any) -> list[Any]:
+    def prepare(self, examples: Any) -> list[list[Any]]:
         if self._tokens is None:
-            return [torch.from_numpy(examples)]
-        found = self._tokens(examples)
-        return [torch.from_numpy(found[name]) for name in ("input_ids", "attention_mask")]
+            inputs = [torch.from_numpy(examples)]
+        else:
+            found = self._tokens(examples)
+            inputs = [torch.from_numpy(found[name]) for name in ("input_ids", "attention_mask")]
+        return [[tensor[row : row + 1].contiguous() for tensor in inputs] for row in range(len(inputs[0]))]
 
-    def call(self, prepared: list[Any]) -> Any:
-        (outputs,) = self._method.execute(prepared)
-        return outputs
+    def call(self, prepared: list[list[Any]]) -> Any:
+        # what a call gives lies in memory that the next one writes over
+        return torch.cat([self._method.execute(inputs)[0].clone() for inputs in prepared])
 
 
 opened = ExecutorchFile

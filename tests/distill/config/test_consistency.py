@@ -52,6 +52,21 @@ def rounded(number: int) -> list[dict[str, Any]]:
             "/combine",
             "no_confidence",
         ),
+        ({"exports": ["onnx", "huggingface"]}, "/exports/1", "export_unfit"),
+        (
+            {"task": "tabular-classification", "student": {"model": "m"}, "exports": ["huggingface"]},
+            "/exports/0",
+            "export_unfit",
+        ),
+        (
+            {
+                "task": "feature-extraction",
+                "student": {"huggingface": {"model_type": "bert"}},
+                "exports": ["huggingface"],
+            },
+            "/exports/0",
+            "export_unfit",
+        ),
         (
             {"stages": rounded(1), "exports": ["onnx"]},
             "/stages/1/quantize",

@@ -151,7 +151,7 @@ def test_an_export_that_the_job_does_not_make_is_answered_with_those_that_it_mak
 
     ((_, _, detail),) = problems(gate, exports=["onnx"])
 
-    assert "export:safetensors, export:onnx" in detail
+    assert "export:onnx, export:safetensors" in detail
 
 
 @pytest.mark.parametrize(
