@@ -24,6 +24,7 @@ LEAVING: dict[str, Any] = {
     **JOB,
     "name": "leaving",
     "labels": {"fraction": 1.0},
+    "student": {"architecture": "cnn", "config": {"depth": 3, "width": 16}},
     "training": {**TRAINING, "epochs": 8},
     "exports": ["onnx", {"format": "onnx-int8", "max_drop": 0.5}],
     "gates": [
