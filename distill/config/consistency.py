@@ -11,6 +11,7 @@ from distill.config.rounding import rounding_problems
 from distill.config.schedules import WeightOfShare, is_ever_positive
 from distill.config.tasks import BETWEEN_LAYERS, TASKS
 from distill.config.teachers import Mutual, SelfTaught, TeacherToTrain
+from distill.config.timing import timing_problems
 from distill.config.training import Training
 
 
@@ -36,6 +37,7 @@ def contradictions(document: JobDocument) -> Iterator[Problem]:
     yield from export_problems(document)
     yield from rounding_problems(document)
     yield from gate_problems(document)
+    yield from timing_problems(document)
 
 
 def _of_teachers(document: JobDocument) -> Iterator[Problem]:

@@ -315,6 +315,5 @@ def whole(tmp_path_factory: pytest.TempPathFactory, digits: Inspected) -> dict[s
 def without_times(result: Any) -> Any:
     if not isinstance(result, dict):
         return result
-    return {
-        key: without_times(value) for key, value in result.items() if key not in ("latency_ms", "speedup")
-    }
+    measured = ("latency", "latency_ms", "peak_memory_bytes", "speedup")
+    return {key: without_times(value) for key, value in result.items() if key not in measured}
