@@ -3,9 +3,10 @@
 import re
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -29,6 +30,8 @@ from worker.place import Place
 from worker.verdict import Fail, Retry, Stop, Succeed, Verdict, made_wrong, not_kept, not_signed
 
 log = structlog.get_logger(__name__)
+
+Done = TypeVar("Done")
 
 _DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Between tries: store or database may be away for so long in all."""
@@ -55,7 +58,7 @@ def artifacts_of(
         return verdict, kept
     made: list[KeptArtifact] = []
     try:
-        _require_good_names(verdict.finished.artifacts)
+        require_good_names(verdict.finished.artifacts)
         for written in verdict.finished.artifacts:
             file(place, folder, written.path, written.sha256)
             made.append(KeptArtifact.of(written))
@@ -124,10 +127,10 @@ def file(place: Place, folder: Folder, path: str, sha256: str) -> None:
     found = sha256_of(source)
     if found != sha256:
         raise BlobCorrupt(f"{source.name} was said to have the sha256 {sha256}, and has {found}")
-    _patiently(place, source, sha256)
+    _put(place, source, sha256)
 
 
-def _require_good_names(artifacts: Sequence[ArtifactWritten]) -> None:
+def require_good_names(artifacts: Sequence[ArtifactWritten]) -> None:
     """Each has a name of its own that leads nowhere else, and none that the worker gives itself.
 
     Raises:
@@ -147,27 +150,31 @@ def _manifest(
     """Keep the bytes of manifest and signature. (Errors as of `signed` and `file`.)"""
     kept = []
     with tempfile.TemporaryDirectory(dir=folder.path) as scratch:  # not in `out`, where a link may wait
-        for name, content in signed(place, hold, finished, artifacts).items():
+        contents = _patiently(lambda: signed(place, hold, finished, artifacts), MANIFEST)
+        for name, content in contents.items():
             path = Path(scratch) / name
             path.write_bytes(content)
             sha256 = sha256_of(path)
-            _patiently(place, path, sha256)
+            _put(place, path, sha256)
             kept.append(KeptArtifact("manifest", *_FORMS[name], sha256, len(content)))
     return kept
 
 
-def _patiently(place: Place, source: Path, sha256: str) -> None:
+def _put(place: Place, source: Path, sha256: str) -> None:
     size = source.stat().st_size
     put = partial(blobs.keep, place.sessions, place.store, path=source, sha256=sha256, size=size)
+    _patiently(put, str(source))
+
+
+def _patiently(act: Callable[[], Done], what: str) -> Done:
+    """Do it, again where store or database was away."""
     for delay_s in _DELAYS_S:
         try:
-            put()
+            return act()
         except (StoreUnavailable, DatabaseBusy) as error:
-            log.warning("keep_delayed", path=str(source), error=str(error))
+            log.warning("keep_delayed", what=what, error=str(error))
             time.sleep(delay_s)
-        else:
-            return
-    put()
+    return act()
 
 
 def _log(place: Place, folder: Folder, *, attempt: int) -> list[KeptArtifact]:
@@ -176,7 +183,7 @@ def _log(place: Place, folder: Folder, *, attempt: int) -> list[KeptArtifact]:
         return []
     sha256, size = sha256_of(folder.log), folder.log.stat().st_size
     try:
-        _patiently(place, folder.log, sha256)
+        _put(place, folder.log, sha256)
     except (StoreUnavailable, StoreFull, BlobDoomed, DatabaseBusy) as error:
         log.warning("log_not_kept", error=str(error))
         return []

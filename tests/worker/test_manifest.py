@@ -1,6 +1,7 @@
 """The manifest of what a scripted job made: what it tells, who signs it, and that there is one of it."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,12 @@ def key(tmp_path: Path) -> Path:
     return path
 
 
+def signing(bench: Bench, script: str, key: Path) -> Scripted:
+    """A slot that signs, and holds its jobs however busy the machine is."""
+    lease = {"lease": timedelta(seconds=60), "give_up_after": timedelta(seconds=45)}
+    return bench.slot(script, signing_key=key, **lease)
+
+
 def ran(bench: Bench, slot: Scripted) -> str:
     job_id = bench.submit()
     run_jobs(slot)
@@ -59,7 +66,7 @@ def told(folder: Path) -> dict[str, Any]:
 
 
 def test_a_job_leaves_a_signed_list_of_all_that_it_left(bench: Bench, key: Path, tmp_path: Path) -> None:
-    job_id = ran(bench, bench.slot("print('hello', flush=True); finish()", signing_key=key))
+    job_id = ran(bench, signing(bench, "print('hello', flush=True); finish()", key))
 
     folder = taken_home(bench, job_id, tmp_path / "student")
 
@@ -75,7 +82,7 @@ def test_a_job_leaves_a_signed_list_of_all_that_it_left(bench: Bench, key: Path,
 
 
 def test_the_manifest_says_of_what_and_how_it_was_made(bench: Bench, key: Path, tmp_path: Path) -> None:
-    job_id = ran(bench, bench.slot("finish()", signing_key=key))
+    job_id = ran(bench, signing(bench, "finish()", key))
 
     manifest = told(taken_home(bench, job_id, tmp_path / "student"))
 
@@ -104,7 +111,7 @@ def test_logs_of_earlier_attempts_are_listed_too(bench: Bench, key: Path, tmp_pa
         "if json.load(open('in/request.json'))['resume']: finish()\n"
         "else: checkpoint(40, b'state'); os.kill(os.getpid(), 9)"
     )
-    job_id = ran(bench, bench.slot(script, signing_key=key))
+    job_id = ran(bench, signing(bench, script, key))
 
     folder = taken_home(bench, job_id, tmp_path / "student")
 
@@ -125,10 +132,31 @@ def test_an_end_that_is_tried_again_doubles_nothing(
         end(*arguments, **more)
 
     monkeypatch.setattr(keep, "end", once_refused)
-    job_id = ran(bench, bench.slot("finish()", signing_key=key))
+    job_id = ran(bench, signing(bench, "finish()", key))
 
     assert bench.job(job_id).status == "succeeded"
     assert verify(taken_home(bench, job_id, tmp_path / "s"), [vouched_for(key, tmp_path)]).holds
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
+    bench: Bench, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = [DatabaseBusy("away"), DatabaseBusy("away")]
+    signed = keep.signed
+
+    def refused(*arguments: Any) -> dict[str, bytes]:
+        if refusals:
+            raise refusals.pop()
+        return signed(*arguments)
+
+    monkeypatch.setattr(keep, "signed", refused)
+    monkeypatch.setattr(keep, "_DELAYS_S", (0.0,) * 5)
+    job_id = ran(bench, signing(bench, "finish()", key))
+
+    assert (bench.job(job_id).status, bench.job(job_id).attempt) == ("succeeded", 1)
+    with bench.sessions.reading() as session:
+        names = [artifact.filename for artifact in artifacts(session, job_id)]
+    assert sorted(names) == ["log.txt", MANIFEST, SIGNATURE, "student.safetensors"]
 
 
 def test_a_store_that_fails_halfway_leaves_no_half_of_a_success(
@@ -151,7 +179,7 @@ def test_a_store_that_fails_halfway_leaves_no_half_of_a_success(
     monkeypatch.setattr(keep, "signed", once_doomed)
     job_id = bench.submit()
     telling = bench.tell_when_kept(job_id, 40)
-    run_jobs(bench.slot(script, signing_key=key))
+    run_jobs(signing(bench, script, key))
     telling.join()
 
     assert [attempt.exit_kind for attempt in bench.attempts(job_id)] == ["failed", "ok"]
@@ -161,7 +189,7 @@ def test_a_store_that_fails_halfway_leaves_no_half_of_a_success(
 def test_a_new_key_signs_from_then_on_and_the_old_one_still_counts(
     bench: Bench, key: Path, tmp_path: Path
 ) -> None:
-    slot = bench.slot("finish()", signing_key=key)
+    slot = signing(bench, "finish()", key)
     before = taken_home(bench, ran(bench, slot), tmp_path / "before")
     old = vouched_for(key, tmp_path)
     replace_key(key)
@@ -178,14 +206,14 @@ def test_a_key_that_is_gone_is_waited_for_and_costs_no_work(bench: Bench, key: P
     content = key.read_bytes()
     key.unlink()
     job_id = bench.submit(limits={"max_attempts": 1})
-    run_jobs(bench.slot("finish()", signing_key=key))
+    run_jobs(signing(bench, "finish()", key))
     error = bench.job(job_id).error
     assert error is not None
     assert (error["code"], error["class"]) == ("not_signed", "infrastructure")
     assert str(key) in error["message"]
 
     key.write_bytes(content)
-    again = ran(bench, bench.slot("finish()", signing_key=key))
+    again = ran(bench, signing(bench, "finish()", key))
     assert bench.job(again).status == "succeeded"
 
 
@@ -210,7 +238,7 @@ def test_the_process_is_shown_no_key(bench: Bench, key: Path, kind: str) -> None
         f"print('signing' in request, os.path.exists({str(key)!r}), flush=True)\n"
         "finish()"
     )
-    slot = bench.slot(script, signing_key=key)
+    slot = signing(bench, script, key)
     object.__setattr__(slot, "sandbox", detect(kind))
 
     job_id = ran(bench, slot)
@@ -229,7 +257,7 @@ def test_a_process_cannot_name_a_file_as_it_likes(bench: Bench, key: Path, name:
         f"file |= dict(kind='student', format='json', filename={name!r}, media_type='text/plain')\n"
         "say(type='finished', result={}, conclusion='passed', student=None, environment={}, artifacts=[file])"
     )
-    job_id = ran(bench, bench.slot(script, signing_key=key))
+    job_id = ran(bench, signing(bench, script, key))
     error = bench.job(job_id).error
     assert error is not None
     assert error["code"] == "artifact_wrong"
