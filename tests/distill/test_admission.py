@@ -8,7 +8,19 @@ import pytest
 
 from distill.admission import Device, admit
 from distill.config.networks import Input, Preprocessing
-from tests.distill.admitting import SMALL, TEXT, TRAINED, bert, dataset, job, refused, teacher
+from distill.export import executorch
+from tests.distill.admitting import (
+    PICTURE,
+    SMALL,
+    TEXT,
+    TRAINED,
+    bert,
+    dataset,
+    job,
+    of_task,
+    refused,
+    teacher,
+)
 
 DEVICES: tuple[Device, ...] = ("meta", "cpu")
 NO_SUCH = {"student": "block.0", "teacher": "blocks.0"}
@@ -228,3 +240,17 @@ def test_a_student_that_turns_out_to_be_a_transformer_has_no_stage_that_rounds()
     rejected = refused(document, [teacher], sentences)
 
     assert (rejected.code, rejected.details["pointer"]) == ("quantize_unfit", "/stages/1/quantize")
+
+
+def test_a_hugging_face_folder_of_a_student_that_turns_out_to_be_no_transformer_is_refused() -> None:
+    asked = job({"from_teacher": {"width": 0.5}}, task="multi-label-classification", exports=["huggingface"])
+    facts = of_task("multi-label-classification", input=PICTURE)
+    rejected = refused(asked, [teacher(task="multi-label-classification")], facts)
+    assert (rejected.code, rejected.details["pointer"]) == ("export_unfit", "/exports/0")
+
+
+def test_executorch_is_refused_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executorch, "is_installed", lambda: False)
+    rejected = refused(job(SMALL, exports=["onnx", "executorch"]), [teacher()], dataset())
+    assert (rejected.code, rejected.details["pointer"]) == ("export_not_installed", "/exports/1")
+    assert "pip install 'limbeck-server[executorch]'" in str(rejected.hint)
