@@ -10,9 +10,10 @@ from api.schemas.datasets import DatasetToRegister
 from api.schemas.jobs import JobChange
 from api.schemas.models import ModelToRegister
 from api.schemas.registry import AliasMoveRequest
+from distill.config.exports import Export
 from distill.config.job import JobDocument
 
-BODIES = (AliasMoveRequest, DatasetToRegister, JobChange, JobDocument, ModelToRegister)
+BODIES = (AliasMoveRequest, DatasetToRegister, Export, JobChange, JobDocument, ModelToRegister)
 """Bodies that are read by `api.bodies`; routes name them with `takes`."""
 
 _ANYWHERE = {

@@ -117,6 +117,7 @@ STATUSES: dict[type[errors.LedgerError], int] = {
     errors.InputsNotReady: 409,
     errors.InputRejected: 409,
     errors.GatesNotPassed: 409,
+    errors.NotExportable: 409,
     errors.KeyInvalid: 401,
     errors.ScopeMissing: 403,
     errors.HoldLost: 409,

@@ -1,21 +1,22 @@
 """Rows as bodies."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.schemas.datasets import DatasetRead, SplitRead
+from api.schemas.exports import ExportRead
 from api.schemas.inputs import Rejection
 from api.schemas.jobs import ArtifactRead, AttemptRead, JobRead
 from api.schemas.models import ModelRead
 from api.schemas.registry import AliasMoveRead, AliasRead, LineageRead
-from ledger import queries
+from ledger import lifecycle, queries
 from ledger.aliases import Pointing
 from ledger.manifest import dataset_sha256
-from ledger.tables import Alias, AliasMove, Artifact, Attempt, Dataset, Job, Model
+from ledger.tables import Alias, AliasMove, Artifact, Attempt, Chore, Dataset, Job, Model
 
 _LINKS = ("events", "metrics", "logs", "attempts", "checkpoints", "artifacts", "report")
 
@@ -117,6 +118,30 @@ def show_lineage(of: str, found: queries.Lineage) -> LineageRead:
     edges = [vars(edge) for edge in found.edges]
     return LineageRead.model_validate(
         {"of": of, "nodes": nodes, "edges": edges, "truncated": found.truncated}
+    )
+
+
+def show_late_exports(session: Session, chores: Sequence[Chore]) -> list[ExportRead]:
+    """The exports, with one question for the files of all of them."""
+    files = {artifact.id: artifact for artifact in lifecycle.late_artifacts(session, chores)}
+    return [_show_late_export(chore, files) for chore in chores]
+
+
+def _show_late_export(chore: Chore, files: Mapping[str, Artifact]) -> ExportRead:
+    result, asked = chore.result or {}, chore.request["asked"]
+    block = result.get("export")
+    return ExportRead.model_validate(
+        {
+            **_columns(chore),
+            "model_id": chore.subject_id,
+            "format": asked["export"]["format"],
+            "status": block["status"] if block else chore.status,
+            "export": block,
+            "artifacts": [
+                ArtifactRead.model_validate(files[id]) for id in result.get("artifacts", ()) if id in files
+            ],
+            "problem": _rejection(chore.error),
+        }
     )
 
 

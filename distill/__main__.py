@@ -1,4 +1,4 @@
-"""`python -P -m distill run|inspect|plan|promote FOLDER`: one request, its events, an exit code."""
+"""`python -P -m distill run|inspect|plan|promote|export FOLDER`: one request, its events, an exit code."""
 
 import errno
 import sys
@@ -13,6 +13,7 @@ from distill.config.events import Failed, Stopped
 from distill.config.folder import (
     REQUEST,
     Exit,
+    ExportStudent,
     InspectDataset,
     InspectModel,
     PlanJob,
@@ -22,12 +23,13 @@ from distill.config.folder import (
 )
 from distill.rejection import Rejected
 
-USAGE = "usage: python -P -m distill run|inspect|plan|promote FOLDER"
+USAGE = "usage: python -P -m distill run|inspect|plan|promote|export FOLDER"
 COMMANDS = {
     "run": (RunJob,),
     "inspect": (InspectModel, InspectDataset),
     "plan": (PlanJob,),
     "promote": (PromoteCheckpoint,),
+    "export": (ExportStudent,),
 }
 
 
@@ -97,10 +99,17 @@ def _serve(request: Request, folder: Path, events: Events, stop: StopLine) -> No
         from distill.plan import plan
 
         plan(request, folder, events)
-    else:
+    elif isinstance(request, PromoteCheckpoint):
         from distill.promotion import promote
 
         promote(request, folder, events)
+    else:
+        import torch
+
+        from distill.late_export import export_student
+
+        torch.set_num_threads(request.threads)
+        export_student(request, folder, events)
 
 
 def _ending(error: Exception) -> tuple[int, Failed]:

@@ -59,11 +59,12 @@ def make_exports(
     made = []
     for export in exports:
         heed()
-        made.append(_exported(export, source, folder, artifacts))
+        made.append(exported(export, source, folder, artifacts))
     return made
 
 
-def _exported(export: Export, source: Source, folder: Path, artifacts: Artifacts) -> Exported:
+def exported(export: Export, source: Source, folder: Path, artifacts: Artifacts) -> Exported:
+    """One export in `folder`, and its files kept; or why it cannot be made."""
     try:
         made = make(export, source, folder)
     except CannotExport as error:

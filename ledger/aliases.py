@@ -156,7 +156,7 @@ def _version(session: Session, project_id: str, name: str, version: int | str) -
     if found is None:
         raise SpecInvalid([_no_such_version(session, project_id, name, version)])
     if found.name != name:
-        detail = f"{found.id} is a version of {found.name!r}; an alias of {name!r} points to its own versions"
+        detail = f"the model {found.id} is a version of {found.name!r}; an alias of {name!r} points to its own versions"
         raise SpecInvalid([Problem("/model", detail, "version_of_another_model")])
     return found
 
@@ -174,7 +174,7 @@ def _require_ready(model: Model) -> None:
         raise InputsNotReady([model.id])
     if model.status == InputStatus.REJECTED:
         reason = (model.problem or {}).get("message", "it cannot be used")
-        raise InputRejected(f"{model.id} was rejected: {reason}; no alias may point to it")
+        raise InputRejected(f"the model {model.id} was rejected: {reason}; no alias may point to it")
 
 
 def _not_passed(model: Model, job: Job | None) -> GatesNotPassed:

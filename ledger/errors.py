@@ -93,6 +93,12 @@ class GatesNotPassed(LedgerError):
         """The formats that failed."""
 
 
+class NotExportable(LedgerError):
+    """No file of this format can be made of this model now."""
+
+    code = "not_exportable"
+
+
 class KeyInvalid(LedgerError):
     """The API key is missing, unknown, expired or revoked; which of these is not told."""
 

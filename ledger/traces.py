@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from ledger.blobs import release
 from ledger.database import Sessions, clock
+from ledger.lifecycle.late_export import KIND as EXPORT
 from ledger.states import ChoreStatus
 from ledger.tables import Checkpoint, Chore, Event, Job, LogChunk, Metric
 
@@ -98,6 +99,7 @@ _CHECKPOINTS = _Traces(Checkpoint.job_id == Job.id, _remove_checkpoints)
 
 
 def _forget_chores(session: Session, kept_s: float) -> None:
-    """Drop what was asked and answered: plans, inspections, promotions."""
-    over = (ChoreStatus.DONE, ChoreStatus.FAILED)
-    session.execute(delete(Chore).where(Chore.status.in_(over), Chore.finished_at <= clock() - kept_s))
+    """Drop what was asked and answered: plans, inspections, promotions. An export is the record of its
+    proof, and stays as long as its model."""
+    over = (Chore.status.in_((ChoreStatus.DONE, ChoreStatus.FAILED)), Chore.finished_at <= clock() - kept_s)
+    session.execute(delete(Chore).where(*over, Chore.kind != EXPORT))

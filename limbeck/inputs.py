@@ -7,7 +7,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from limbeck import transfer
-from limbeck.objects import Alias, Dataset, File, Lineage, Model
+from limbeck.objects import Alias, Dataset, Export, File, Lineage, Model
 from limbeck.room import Room
 
 
@@ -46,7 +46,7 @@ class _Input(Room):
         return self._transport.request("POST", self.path, json=dict(declared)).json()
 
     def _inspected(self, object_id: str, timeout: float | None) -> Any:
-        return self._settled(object_id, frozenset({"inspecting"}), timeout)
+        return self.settled(object_id, frozenset({"inspecting"}), timeout)
 
     def delete(self, object_id: str) -> None:
         self._transport.request("DELETE", self._at(object_id))
@@ -103,6 +103,23 @@ class ModelRoom(_Input):
     def alias_history(self, name: str, alias: str) -> Iterator[dict[str, Any]]:
         """Every move of `name@alias`, newest first, also of one that was removed."""
         return self._list({}, at=f"{self._alias(name, alias)}/history", last="number")
+
+    def export(self, model: str, form: str, **settings: Any) -> Export:
+        """Ask for another format of a student: `calibration`, `max_drop`. See `wait_for_export`."""
+        answer = self._transport.request(
+            "POST", self._at(model, "exports"), json={"format": form, **settings}
+        )
+        return cast(Export, answer.json())
+
+    def exports(self, model: str) -> Iterator[Export]:
+        """What was asked for of a student after its job, newest first."""
+        return self._list({}, at=self._at(model, "exports"))
+
+    def wait_for_export(self, export: Export, *, timeout: float | None = None) -> Export:
+        """The export once it is `verified` or `failed`."""
+        room = Room(self._transport, at=self._at(export["model_id"], "exports"))
+        pending = frozenset({"queued", "running"})
+        return cast(Export, room.settled(export["id"], pending, timeout))
 
     def lineage(self, model: str) -> Lineage:
         """Where a version came from, and what came of it."""

@@ -48,6 +48,20 @@ class Alias(TypedDict, total=False):
     moves: int
 
 
+class Export(TypedDict, total=False):
+    """A format of a student that was asked for after its job."""
+
+    id: str
+    model_id: str
+    format: str
+    status: Literal["queued", "running", "verified", "failed"]
+    export: dict[str, Any] | None
+    artifacts: "list[Artifact]"
+    problem: dict[str, Any] | None
+    created_at: str
+    finished_at: str | None
+
+
 class Lineage(TypedDict, total=False):
     """Where a thing came from, and what came of it."""
 

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from limbeck.grid import grid
-from limbeck.objects import Alias, Lineage, Model
+from limbeck.objects import Alias, Export, Lineage, Model
 
 _STYLES = {
     "ready": "green",
@@ -15,6 +15,8 @@ _STYLES = {
     "passed": "green",
     "gate_failed": "red",
     "export_failed": "red",
+    "verified": "green",
+    "failed": "red",
 }
 
 
@@ -64,6 +66,26 @@ def moves(listed: Iterable[Mapping[str, Any]]) -> RenderableType:
     return table
 
 
+def export(made: Export) -> RenderableType:
+    """What a later export came to: its figures, or why there is none."""
+    block, problem = made.get("export"), made.get("problem")
+    if problem:
+        return Text("; ".join(filter(None, (problem["message"], problem.get("hint")))), style="red")
+    if not block:
+        return Text(f"{made['id']}: {made['format']} is {made['status']}")
+    table = grid("export", "status", "match", "bytes", "p50, ms", "files")
+    latency = block.get("latency_ms") or {}
+    table.add_row(
+        made["format"],
+        Text(made["status"], style=_STYLES.get(made["status"], "")),
+        _number(block.get("match")),
+        str(block.get("size_bytes") or ""),
+        _number(latency.get("p50")),
+        ", ".join(artifact["filename"] for artifact in made["artifacts"]),
+    )
+    return Group(table, *([Text(f"{block['reason']}", style="red")] if block.get("reason") else []))
+
+
 def lineage(found: Lineage) -> RenderableType:
     """One row an arrow, from what came first to what came last."""
     nodes = {node["id"]: node for node in found["nodes"]}
@@ -88,6 +110,10 @@ def _called(node: Mapping[str, Any]) -> str:
 
 def _moment(node: Mapping[str, Any]) -> tuple[str, str]:
     return node.get("created_at") or "", node["id"]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _reason(move: Mapping[str, Any]) -> str:

@@ -61,7 +61,7 @@ class JobRoom(Room):
     def wait(self, job_id: str, *, timeout: float | None = None) -> Job:
         """The job once it is over; raises `limbeck.WaitTimedOut` after `timeout` seconds."""
         pending = frozenset({"queued", "running", "paused"})
-        return cast(Job, self._settled(job_id, pending, timeout))
+        return cast(Job, self.settled(job_id, pending, timeout))
 
     def watch(self, job_id: str, *, timeout: float | None = None) -> Iterator[Job]:
         """The job now and about every second, the last time when it is over."""

@@ -15,10 +15,11 @@ _HOLD_S = 30
 class Room:
     """One kind of object, at `path`."""
 
-    path: str
+    path = ""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, at: str | None = None) -> None:
         self._transport = transport
+        self.path = at or self.path
 
     def _get(self, object_id: str, *, wait: float | None = None, retry_for: float | None = None) -> Any:
         """`wait`: seconds to hold the request until the status changes."""
@@ -46,7 +47,7 @@ class Room:
                 return
             after = page["data"][-1][last]
 
-    def _settled(self, object_id: str, pending: frozenset[str], timeout: float | None) -> Any:
+    def settled(self, object_id: str, pending: frozenset[str], timeout: float | None) -> Any:
         """The object once its status is none of `pending`; holds on through a lost connection."""
         deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
         found = self._get(object_id, retry_for=deadline - time.monotonic())

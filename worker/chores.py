@@ -1,4 +1,5 @@
-"""Short work: inspect an upload, plan a job, promote a checkpoint. One process each, fenced and bounded."""
+"""Short work: inspect an upload, plan a job, promote a checkpoint, export a student. One process each,
+fenced and bounded."""
 
 import time
 from contextlib import ExitStack
@@ -7,7 +8,15 @@ from typing import Literal
 
 import structlog
 
-from distill.config.events import DatasetInspected, Event, Failed, ModelInspected, Planned, Promoted
+from distill.config.events import (
+    DatasetInspected,
+    Event,
+    Failed,
+    ModelInspected,
+    Planned,
+    Promoted,
+    StudentExported,
+)
 from distill.config.folder import InspectDataset, InspectModel
 from ledger import lifecycle
 from ledger.errors import (
@@ -18,7 +27,7 @@ from ledger.errors import (
     StoreFull,
     StoreUnavailable,
 )
-from ledger.lifecycle import ChoreClaim, KeptArtifact, Promotion, Wish
+from ledger.lifecycle import ChoreClaim, KeptArtifact, LateExport, Promotion, Wish
 from ledger.workers import list_workers
 from worker import child as children
 from worker import folders, keep, machine
@@ -27,19 +36,20 @@ from worker.folders import Folder
 from worker.lease import Lease
 from worker.place import Place
 from worker.rejections import crashed, damaged, too_large, took_too_long
-from worker.stage import stage_plan, stage_promotion, stage_upload
+from worker.stage import stage_late_export, stage_plan, stage_promotion, stage_upload
 
 log = structlog.get_logger(__name__)
 
 _TICK_S = 0.5
-Answer = ModelInspected | DatasetInspected | Planned | Promoted
+Answer = ModelInspected | DatasetInspected | Planned | Promoted | StudentExported
 _ANSWERS: dict[str, type[Answer]] = {
     "inspect_model": ModelInspected,
     "inspect_dataset": DatasetInspected,
     "plan": Planned,
     "promote": Promoted,
+    "export": StudentExported,
 }
-_VERBS = {"plan": "plan", "promote": "promote"}
+_VERBS = {"plan": "plan", "promote": "promote", "export": "export"}
 """Of `distill`; every other chore is an inspection."""
 
 
@@ -136,6 +146,9 @@ class _Chore:
                 stage_upload(self.place, self.claim, declared, self.folder)
             case "promote":
                 stage_promotion(self.place, Promotion.model_validate(chore.request), self.folder)
+            case "export":
+                late = LateExport.model_validate(chore.request)
+                stage_late_export(self.place, late, chore.project_id, self.folder)
             case _:
                 stage_plan(self.place, self.claim, self.folder, memory_bytes=self._largest_memory())
 
@@ -154,8 +167,8 @@ class _Chore:
             environment=self.place.environment(self.folder.path, training=False),
             sandbox=self.place.sandbox,
             log=self.folder.log,
-            # A checkpoint is our own, and as large as its job.
-            memory_bytes=0 if kind == "promote" else self.place.settings.inspect_memory_bytes,
+            # A checkpoint or a student is our own, and as large as its job.
+            memory_bytes=0 if kind in ("promote", "export") else self.place.settings.inspect_memory_bytes,
         )
         self.lease.cut_off = child.kill
         return child
@@ -195,6 +208,8 @@ class _Chore:
     def _finish(self, answer: Event) -> None:
         """Bytes first, rows last."""
         try:
+            if isinstance(answer, StudentExported):
+                keep.require_good_names(answer.artifacts)
             for path, sha256 in _files(answer).items():
                 keep.file(self.place, self.folder, path, sha256)
         except (FileNotFoundError, ValueError, BlobCorrupt) as error:
@@ -212,6 +227,9 @@ class _Chore:
                     lifecycle.finish_plan(session, self.claim.hold, answer)
                 case Promoted(artifact=artifact):
                     lifecycle.finish_promotion(session, self.claim.hold, KeptArtifact.of(artifact))
+                case StudentExported(artifacts=artifacts):
+                    kept = [KeptArtifact.of(artifact) for artifact in artifacts]
+                    lifecycle.finish_late_export(session, self.claim.hold, answer, kept)
 
     def _require_lease(self) -> None:
         if not self.lease.held:
@@ -229,6 +247,8 @@ def _files(answer: Event) -> dict[str, str]:
             return {**splits, **{table["path"]: table["sha256"] for table in answer.tables.values()}}
         case Promoted(artifact=artifact):
             return {artifact.path: artifact.sha256}
+        case StudentExported(artifacts=artifacts):
+            return {artifact.path: artifact.sha256 for artifact in artifacts}
     return {}
 
 

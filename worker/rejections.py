@@ -12,6 +12,8 @@ def damaged(kind: str, error: Exception) -> Failed:
     if kind == "promote":
         hint = "take another checkpoint of this job"
         return Failed(code="checkpoint_damaged", error_class="data", message=str(error), hint=hint)
+    if kind == "export":
+        return _export("student_damaged", str(error))
     return Failed(code="upload_damaged", error_class="infrastructure", message=str(error))
 
 
@@ -21,6 +23,8 @@ def crashed(kind: str) -> Failed:
         return _plan("plan_crashed", "planning this job broke off without a word")
     if kind == "promote":
         return _promotion("promotion_crashed", "the process that reads this checkpoint broke off")
+    if kind == "export":
+        return _export("export_crashed", "the process that makes this export broke off")
     return Failed(
         code="inspection_crashed",
         error_class="data",
@@ -36,6 +40,8 @@ def took_too_long(kind: str, limit: timedelta) -> Failed:
         return _plan("plan_timeout", f"planning this job took longer than {seconds}")
     if kind == "promote":
         return _promotion("promotion_timeout", f"reading this checkpoint took longer than {seconds}")
+    if kind == "export":
+        return _export("export_timeout", f"to make and to prove this export took longer than {seconds}")
     return Failed(
         code="inspection_timeout",
         error_class="data",
@@ -51,6 +57,8 @@ def too_large(kind: str, limit_bytes: int) -> Failed:
         return _plan("too_large_to_plan", f"planning this job needs more memory than {size}")
     if kind == "promote":  # it has no limit of its own
         return _promotion("too_large_to_promote", "reading this checkpoint needs more memory than there is")
+    if kind == "export":
+        return _export("too_large_to_export", "to make this export needs more memory than there is")
     return Failed(
         code="too_large_to_inspect",
         error_class="resource",
@@ -61,6 +69,11 @@ def too_large(kind: str, limit_bytes: int) -> Failed:
 
 def _promotion(code: str, message: str) -> Failed:
     hint = "take another checkpoint, or look at the log of the worker for chores"
+    return Failed(code=code, error_class="internal", message=message, hint=hint)
+
+
+def _export(code: str, message: str) -> Failed:
+    hint = "list the format among the exports of a job, or look at the log of the worker for chores"
     return Failed(code=code, error_class="internal", message=message, hint=hint)
 
 

@@ -12,7 +12,7 @@ from distill.config.section import Section
 from ledger import tables
 from ledger.errors import BlobCorrupt, NotFound
 from ledger.inputs import Inputs
-from ledger.lifecycle import ChoreClaim, Claim, Promotion
+from ledger.lifecycle import ChoreClaim, Claim, LateExport, Promotion
 from ledger.lifecycle.promotion import TOKENIZER
 from ledger.resolve import document_of
 from worker.folders import Folder
@@ -116,6 +116,14 @@ def stage_promotion(place: Place, promotion: Promotion, folder: Folder) -> None:
     if promotion.tokenizer is not None:
         place.store.fetch(promotion.tokenizer, folder.inputs / TOKENIZER)
     _write(promotion.asked, folder)
+
+
+def stage_late_export(place: Place, late: LateExport, project_id: str, folder: Folder) -> None:
+    """Everything that `export` reads. (Errors as of `stage_job`.)"""
+    for part, files in late.files().items():
+        for name, sha256 in files.items():
+            place.cache.place(project_id, sha256, folder.inputs / part / _name(name))
+    _write(late.asked.model_copy(update={"threads": place.threads}), folder)
 
 
 def _records(inputs: Inputs) -> _Records:

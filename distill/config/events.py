@@ -171,6 +171,15 @@ class Promoted(Section):
     artifact: ArtifactWritten
 
 
+class StudentExported(Section):
+    """The last event of a later export: its block, as it would stand in the result, and the files to keep."""
+
+    type: Literal["student-exported"] = "student-exported"
+    export: dict[str, Any]
+    artifacts: list[ArtifactWritten]
+    """None where the file could not be made."""
+
+
 class Planned(Section):
     """The last event of a plan: what the job would build and need."""
 
@@ -199,6 +208,7 @@ Event = Annotated[
     | ModelInspected
     | DatasetInspected
     | Promoted
+    | StudentExported
     | Planned,
     Field(discriminator="type"),
 ]

@@ -2,14 +2,15 @@
 
     FOLDER/in/request.json          one of the requests below; `in` is read-only
     FOLDER/in/teachers/0/           a network (model.safetensors, tokenizer.json); 1, 2, ... of several
-    FOLDER/in/student/              the network that the student starts from, where the job names one
+    FOLDER/in/student/              the network that the student starts from, where the job names one;
+                                    the finished student that `export` is about
     FOLDER/in/incumbents/0/         a network that a gate puts the student beside; 1, 2, ... of several
     FOLDER/in/dataset/              {train,validation,test}.safetensors
     FOLDER/in/upload                the file to inspect
     FOLDER/in/checkpoint            the checkpoint to go on from
     FOLDER/out/                     everything that the process writes
 
-`python -P -m distill run|inspect|plan|promote|outputs FOLDER` reads the request, works, and sends its
+`python -P -m distill run|inspect|plan|promote|export|outputs FOLDER` reads the request, works, and sends its
 events (`distill.config.events`) to the descriptor that `LIMBECK_EVENTS_FD` names, one JSON object
 a line (to standard output where it names none). A line on standard input asks it to stop:
 `cancel`, `pause` or `drain`; the end of standard input means exit now.
@@ -19,7 +20,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from distill.config.job import JobDocument
+from distill.config.exports import Export
+from distill.config.job import JobDocument, Latency
 from distill.config.networks import Dataset, Input, Network, Preprocessing
 from distill.config.section import Section
 from distill.config.tasks import Task
@@ -158,6 +160,20 @@ class PromoteCheckpoint(Section):
     document: JobDocument
 
 
+class ExportStudent(Section):
+    """`export`: a finished student in another format, made and proved as its job would have."""
+
+    command: Literal["export-student"] = "export-student"
+    network: Network
+    dataset: Dataset
+    """That of the job: train calibrates, test proves."""
+    export: Export
+    latency: Latency
+    seed: int
+    threads: Annotated[int, Field(ge=1)] = 1
+
+
 Request = Annotated[
-    RunJob | InspectModel | InspectDataset | PlanJob | PromoteCheckpoint, Field(discriminator="command")
+    RunJob | InspectModel | InspectDataset | PlanJob | PromoteCheckpoint | ExportStudent,
+    Field(discriminator="command"),
 ]

@@ -30,9 +30,15 @@ class Setting:
     def of(cls, opened: Opened) -> "Setting":
         """The test split of a job, and its stated target."""
         split = opened.folder / "in" / "dataset" / opened.dataset.splits["test"].file
-        tokenizer, preprocessing = opened.tokenizer, opened.preprocessor.preprocessing
-        text = None if tokenizer is None else _text(tokenizer, preprocessing)
-        return cls(split, opened.document.evaluation.latency, text)
+        target = opened.document.evaluation.latency
+        return cls.read_by(opened.tokenizer, opened.preprocessor.preprocessing, split, target)
+
+    @classmethod
+    def read_by(
+        cls, tokenizer: Path | None, preprocessing: Preprocessing, split: Path, target: Latency
+    ) -> "Setting":
+        """This split, whose texts are read by this tokenizer."""
+        return cls(split, target, None if tokenizer is None else _text(tokenizer, preprocessing))
 
     def request(self, subject: "Subject") -> dict[str, Any]:
         """What `programs/serve.py` reads of a subject."""

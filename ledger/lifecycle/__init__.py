@@ -15,6 +15,13 @@ from ledger.lifecycle.chores import (
 from ledger.lifecycle.claim import Claim, claim_next
 from ledger.lifecycle.endings import KeptArtifact, fail, requeue, stopped, succeed
 from ledger.lifecycle.hold import Hold, JobError, Wish, look, renew
+from ledger.lifecycle.late_export import (
+    LateExport,
+    add_late_export,
+    finish_late_export,
+    late_artifacts,
+    late_exports,
+)
 from ledger.lifecycle.promotion import Promotion, add_promotion, finish_promotion, promoted
 from ledger.lifecycle.record import Begun, Flush, record
 from ledger.lifecycle.submit import Submission, clone, submit
@@ -29,9 +36,11 @@ __all__ = [
     "Hold",
     "JobError",
     "KeptArtifact",
+    "LateExport",
     "Promotion",
     "Submission",
     "Wish",
+    "add_late_export",
     "add_plan",
     "add_promotion",
     "amend",
@@ -43,9 +52,12 @@ __all__ = [
     "delete_job",
     "fail",
     "finish_dataset",
+    "finish_late_export",
     "finish_model",
     "finish_plan",
     "finish_promotion",
+    "late_artifacts",
+    "late_exports",
     "look",
     "pause",
     "promoted",

@@ -1,5 +1,5 @@
-"""Short work: inspect a model or a dataset, plan a job, promote a checkpoint. Claimed like a job, with
-lease and fence."""
+"""Short work: inspect a model or a dataset, plan a job, promote a checkpoint, export a student. Claimed
+like a job, with lease and fence."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from ledger.states import ChoreStatus, InputStatus
 from ledger.tables import Blob, Chore, Dataset, File, Model
 
 MAX_CRASHES = 3
-_CRASHED = {"plan": "plan_crashed", "promote": "promotion_crashed"}
+_CRASHED = {"plan": "plan_crashed", "promote": "promotion_crashed", "export": "export_crashed"}
 _INPUT_GONE = Failed(
     code="input_deleted",
     error_class="user",

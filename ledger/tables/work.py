@@ -10,7 +10,7 @@ from ledger.tables.declaration import Born, Id, ProjectId, Table
 
 
 class Chore(Table):
-    """Seconds of CPU work: inspect a model or a dataset, or plan a job. Claimed like a job."""
+    """Short work on a CPU: inspect a model or a dataset, plan a job, export a student. Claimed like a job."""
 
     __tablename__ = "chores"
     __table_args__ = (
@@ -24,9 +24,10 @@ class Chore(Table):
     id: Mapped[Id]
     project_id: Mapped[ProjectId]
     kind: Mapped[str] = mapped_column(String(24))
-    """`inspect_model, inspect_dataset, plan, promote`."""
+    """`inspect_model, inspect_dataset, plan, promote, export`."""
     subject_id: Mapped[str | None] = mapped_column(String(40), index=True)
-    """The model or dataset that it inspects, or the checkpoint that it makes an artifact of."""
+    """The model or dataset that it inspects, the checkpoint that it makes an artifact of, or the student
+    that it exports."""
     request: Mapped[dict[str, Any]]
     request_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
     """Of a plan: the same question finds the same answer."""

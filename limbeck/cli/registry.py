@@ -7,7 +7,7 @@ import typer
 
 from limbeck import registry
 from limbeck.cli.exits import Exit
-from limbeck.cli.inputs import Limit, Reference, datasets, models
+from limbeck.cli.inputs import Limit, NoWait, Reference, datasets, models
 from limbeck.cli.terminal import Output, terminal
 from limbeck.client import Client
 from limbeck.errors import Conflict
@@ -90,6 +90,35 @@ def remove_alias(name: ModelName, alias: AliasName, output: Output = None) -> No
     with Client() as client:
         client.models.remove_alias(name, alias)
     terminal.result({"removed": f"{name}@{alias}"}, text=f"{name}@{alias} points nowhere")
+
+
+@models.command("export")
+def export_model(
+    model: Model,
+    form: Annotated[str, typer.Option("--format", help="onnx, onnx-fp16, onnx-int8, huggingface, ...")],
+    max_drop: Annotated[
+        float | None, typer.Option(help="Of onnx-int8: how much of the main figure it may cost.")
+    ] = None,
+    examples: Annotated[
+        int | None, typer.Option("--calibration-examples", help="Of onnx-int8: examples of train.")
+    ] = None,
+    no_wait: NoWait = False,
+    output: Output = None,
+) -> None:
+    """Make another format of a student, proved on the test split of its job. Exit code 3 where that fails.
+
+    limbeck model export digits-student@production --format onnx-fp16
+    """
+    calibration = {"examples": examples} if examples is not None else None
+    settings = {"max_drop": max_drop, "calibration": calibration}
+    given = {name: value for name, value in settings.items() if value is not None}
+    with Client() as client:
+        made = client.models.export(model, form, **given)
+        if not no_wait:
+            made = client.models.wait_for_export(made)
+    terminal.result(made, text=registry.export(made))
+    if made["status"] == "failed":
+        raise typer.Exit(Exit.GATE)
 
 
 @models.command("lineage")
