@@ -156,7 +156,7 @@ def _version(session: Session, project_id: str, name: str, version: int | str) -
     if found is None:
         raise SpecInvalid([_no_such_version(session, project_id, name, version)])
     if found.name != name:
-        detail = f"the model {found.id} is a version of {found.name!r}; an alias of {name!r} points to its own versions"
+        detail = f"that is a version of {found.name!r}; an alias of {name!r} points to a version of {name!r}"
         raise SpecInvalid([Problem("/model", detail, "version_of_another_model")])
     return found
 

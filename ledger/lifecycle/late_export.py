@@ -136,8 +136,8 @@ def finish_late_export(
 def _job_of(session: Session, model: Model) -> Job:
     if model.job_id is None:
         raise NotExportable(
-            f"the model {model.id} was uploaded, and nothing says on which test split a file of it is to be proved; "
-            "only students of jobs are exported"
+            f"the model {model.id} was uploaded, and nothing says on which test split a file of it is to be "
+            "proved; only students of jobs are exported"
         )
     kept = select(Job).where(Job.id == model.job_id).with_for_update(read=True, key_share=True)
     job = session.scalars(kept).one_or_none()
@@ -153,7 +153,7 @@ def _require_new(session: Session, job: Job, export: Export, earlier: Sequence[C
     )
     late = {artifact.id for artifact in late_artifacts(session, earlier)}
     if export.format == _OWN or set(session.scalars(own)) - late:
-        raise NotExportable(f"the job {job.id} has left {export.format} itself; pull it: that file was proved there")
+        raise NotExportable(f"the job {job.id} has left {export.format} itself, and proved it; pull that")
 
 
 def _format(chore: Chore) -> str:

@@ -96,6 +96,8 @@ class World:
     artifact_id: str
     """Holds `CONTENT`."""
     checkpoint_id: str
+    export_id: str
+    """Asked for of the model, and failed."""
 
     def __getitem__(self, name: str) -> str:
         """The value of a path parameter."""
@@ -146,7 +148,8 @@ def make_world(sessions: Sessions, store: Store, project_id: str, aside: Path) -
         queued = builders.submitted(session, project_id, name="waiting")
         artifact_id = session.query(Artifact.id).filter_by(job_id=job.id, kind="student").scalar()
         checkpoint_id = lifecycle_checkpoint(session, job.id)
-    return World(file.id, model.id, dataset.id, job.id, queued.id, artifact_id, checkpoint_id)
+        export = builders.a_failed_export(session, model)
+    return World(file.id, model.id, dataset.id, job.id, queued.id, artifact_id, checkpoint_id, export.id)
 
 
 def lifecycle_checkpoint(session: Any, job_id: str) -> str:

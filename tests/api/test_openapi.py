@@ -120,6 +120,7 @@ def _good_body(operation: Any, world: World) -> dict[str, Any]:
         "POST /v1/models": {"name": "new", "file_id": world.file_id},
         "POST /v1/datasets": {"name": "new", "builtin": "digits", "task": "image-classification"},
         "POST /v1/jobs": raw_document(),
+        "POST /v1/models/{model_id}/exports": {"format": "onnx-fp16"},
         "PUT /v1/models/{name}/aliases/{alias}": {"version": 1},
     }
     body = bodies.get(operation.label)

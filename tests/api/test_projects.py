@@ -10,6 +10,12 @@ from tests.ledger.builders import raw_document
 
 SHARED = {"/v1/architectures", "/v1/signing-key", "/v1/workers"}
 """The same for everybody."""
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("/v1/jobs/{job_id}", "PATCH"): {},
+    ("/v1/models/{name}/aliases/{alias}", "PUT"): {"version": 1},
+    ("/v1/models/{model_id}/exports", "POST"): {"format": "onnx"},
+}
+"""Good ones: a bad one is refused before anything is looked for."""
 CREATES = {"/v1/files", "/v1/models", "/v1/datasets", "/v1/jobs"}
 
 
@@ -29,7 +35,7 @@ def test_a_stranger_meets_404_or_nothing_at_every_endpoint(
 ):
     for method, template in operations(client):
         address = template.format_map(_Parameters(world))
-        body = {"json": {"version": 1} if method == "PUT" else {}} if method in ("PATCH", "PUT") else {}
+        body = {"json": BODIES[template, method]} if (template, method) in BODIES else {}
         answer = stranger.request(method, address, **body)
         if "{" in template:
             assert answer.status_code == 404, (method, template, answer.text)

@@ -1,6 +1,8 @@
 """Rows to test with, as short as they can be while they are true."""
 
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,8 +16,8 @@ from ledger.aliases import Pointing, Wish
 from ledger.database import Sessions, clock, insert_or_keep
 from ledger.identifiers import new_id
 from ledger.lifecycle import ChoreClaim, Claim, Flush, Hold, JobError
-from ledger.states import InputStatus
-from ledger.tables import Blob, Dataset, Event, File, Job, Model
+from ledger.states import ChoreStatus, InputStatus
+from ledger.tables import Blob, Chore, Dataset, Event, File, Job, Model
 
 CRASH = JobError("process_died", "infrastructure", "the process died", retryable=True)
 KEY = "key_1"
@@ -190,13 +192,37 @@ def taken(sessions: Sessions) -> ChoreClaim:
     return claim
 
 
-def a_student(sessions: Sessions, project_id: str, *, alias: str | None = None, **ended: Any) -> Job:
-    """A job that has succeeded, whose student is the next version of `s`."""
+def a_student(
+    sessions: Sessions,
+    project_id: str,
+    *,
+    alias: str | None = None,
+    files: Mapping[str, str] = MappingProxyType({}),
+    **ended: Any,
+) -> Job:
+    """A job that has succeeded, whose student, in these files, is the next version of `s`."""
     with sessions.writing() as session:
         submitted(session, project_id, output={"name": "s", "alias": alias})
-        return lifecycle.succeed(
-            session, claimed(session).hold, finished=finished(student=network(), **ended), artifacts=[]
-        )
+        end = finished(student=network(files=dict(files)), **ended)
+        return lifecycle.succeed(session, claimed(session).hold, finished=end, artifacts=[])
+
+
+def a_failed_export(session: Session, model: Model) -> Chore:
+    """A later export of the model whose process never answered."""
+    problem = {"code": "export_crashed", "class": "internal", "message": "it broke off", "hint": None}
+    chore = Chore(
+        id=new_id("chr_"),
+        project_id=model.project_id,
+        kind="export",
+        subject_id=model.id,
+        request={"asked": {"export": {"format": "onnx"}}},
+        status=ChoreStatus.FAILED,
+        error=problem | {"details": {}},
+        finished_at=1.0,
+    )
+    session.add(chore)
+    session.flush()
+    return chore
 
 
 def pointed(

@@ -192,7 +192,7 @@ def test_what_an_alias_points_to_and_the_job_behind_it_stay(
             catalog.delete_model(session, project_id, student.id)
 
     for delete in (delete_job, delete_model):
-        with pytest.raises(InUse, match="an alias points to .*: s@candidate") as refused:
+        with pytest.raises(InUse, match=r"an alias points to .*: s@candidate") as refused:
             delete()
         assert refused.value.users == ("s@candidate",)
     pointed(sessions, project_id, 1, alias="candidate")
