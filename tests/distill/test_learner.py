@@ -129,6 +129,7 @@ def test_a_learner_begins_with_the_ranges_of_examples_of_train_whatever_its_batc
     ]
 
     inputs, _ = view(90).batch(torch.arange(90))
+    assert isinstance(inputs, torch.Tensor)
     assert ranges[0][0].tolist() == [inputs.min(), inputs.max()]
     assert ranges[1].equal(ranges[0])
     assert ranges[2].equal(ranges[0])
