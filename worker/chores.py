@@ -9,6 +9,7 @@ from typing import Literal
 import structlog
 
 from distill.config.events import (
+    ArtifactWritten,
     DatasetInspected,
     Event,
     Failed,
@@ -208,8 +209,7 @@ class _Chore:
     def _finish(self, answer: Event) -> None:
         """Bytes first, rows last."""
         try:
-            if isinstance(answer, StudentExported):
-                keep.require_good_names(answer.artifacts)
+            keep.require_good_names(_artifacts(answer))
             for path, sha256 in _files(answer).items():
                 keep.file(self.place, self.folder, path, sha256)
         except (FileNotFoundError, ValueError, BlobCorrupt) as error:
@@ -235,6 +235,16 @@ class _Chore:
         if not self.lease.held:
             raise HoldLost("the lease ran out before the end was written")
         self.lease.close()
+
+
+def _artifacts(answer: Event) -> list[ArtifactWritten]:
+    """What its user will find under names that the process gave."""
+    match answer:
+        case Promoted(artifact=artifact):
+            return [artifact]
+        case StudentExported(artifacts=artifacts):
+            return artifacts
+    return []
 
 
 def _files(answer: Event) -> dict[str, str]:

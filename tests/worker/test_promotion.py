@@ -110,3 +110,20 @@ def test_a_checkpoint_whose_bytes_were_changed_is_noticed_and_promoted_to_nothin
     assert (chore.error["code"], chore.error["class"]) == ("checkpoint_damaged", "data")
     with bench.sessions.reading() as session:
         assert artifacts(session, job_id) == []
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "log.txt", "../student.zip"])
+def test_a_process_cannot_pass_a_promotion_off_as_what_the_worker_writes(
+    bench: Bench, tmp_path: Path, name: str
+) -> None:
+    _, checkpoint_id = with_checkpoint(bench, tmp_path, State({"x": torch.ones(1)}, {}))
+    script = (
+        "file = write('out/x', b'x')\n"
+        f"file |= dict(kind='checkpoint', format='zip', filename={name!r}, media_type='application/zip')\n"
+        "say(type='promoted', artifact=file)"
+    )
+    slot = dataclasses.replace(bench.slot(script), lanes=("chores",))
+
+    chore = promoted(bench, slot, checkpoint_id)
+
+    assert chore.status == "failed", chore.result
