@@ -92,6 +92,7 @@ def trained_elsewhere(folder: Path, digits: Inspected) -> Network:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_a_student_that_8_bits_hurt_is_mended(tmp_path: Path, digits: Inspected) -> None:
     start = trained_elsewhere(tmp_path / "start", digits), tmp_path / "start"
 
