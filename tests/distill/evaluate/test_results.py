@@ -10,6 +10,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from api.report.page import page
+from api.report.subject import Subject
 from distill.data.opened import SplitData, open_split
 from distill.models import load_network
 from tests.distill.evaluate import finished
@@ -127,6 +129,17 @@ def test_every_job_is_judged_by_the_main_figure_of_its_task(done: Done) -> None:
     assert all(isinstance(result[run][main], float) for run in ("teacher", "student"))
     assert len([name for name in result if name in ("majority_baseline", "mean_baseline")]) == 1
     assert done.report["table"][0]["figure"] == main
+
+
+def test_the_report_of_every_job_tells_what_it_cost_and_has_a_page(done: Done) -> None:
+    cost = done.report["cost"]
+
+    phases = [phase["name"] for phase in cost["phases"]]
+    assert phases[0] == "inspecting"
+    assert phases[-3:] == ["evaluating", "exporting", "verifying"]
+    examples = {each["run"]: each["examples"] for each in cost["runs"]}
+    assert examples["student"] == done.result["updates"]["student"] * FEW["batch_size"]
+    assert '<section aria-labelledby="cost">' in page(done.report, Subject("job_1"))
 
 
 def test_the_student_of_every_target_is_verified_outside(done: Done) -> None:
