@@ -188,6 +188,60 @@ def test_pull_finds_the_job_behind_an_alias(
     assert "onnx failed its proof: it answers otherwise" in capsys.readouterr().err
 
 
+EXPORT: dict[str, Any] = {
+    "id": "chr_1",
+    "model_id": "mdl_3",
+    "format": "onnx-fp16",
+    "status": "queued",
+    "export": None,
+    "artifacts": [],
+    "problem": None,
+}
+PROVED = {"match": 1.0, "size_bytes": 6173, "latency_ms": {"p50": 0.017}}
+FILE = [{"filename": "student-fp16.onnx"}]
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "said"),
+    [
+        (
+            {"status": "verified", "export": PROVED, "artifacts": FILE},
+            0,
+            "onnx-fp16 verified 1.000 6173 0.017 student-fp16.onnx",
+        ),
+        ({"status": "failed", "export": PROVED | {"reason": "it differs"}}, 3, "it differs"),
+        (
+            {"status": "failed", "problem": {"message": "it broke off", "hint": "try again"}},
+            3,
+            "broke off; try",
+        ),
+    ],
+)
+def test_another_format_is_asked_for_and_waited_for_and_its_proof_is_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    end: dict[str, Any],
+    code: int,
+    said: str,
+) -> None:
+    service = FakeService(httpx.Response(202, json=EXPORT), httpx.Response(200, json=EXPORT | end))
+    command = ("model", "export", "s@production", "--format", "onnx-fp16", "--calibration-examples", "64")
+    assert left(monkeypatch, service, *command) == code
+    asked, waited = service.requests
+    assert asked.url.path == "/v1/models/s@production/exports"
+    assert json.loads(asked.content) == {"format": "onnx-fp16", "calibration": {"examples": 64}}
+    assert waited.url.path == "/v1/models/mdl_3/exports/chr_1"
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_whoever_does_not_wait_is_told_where_the_export_stands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = FakeService(httpx.Response(202, json=EXPORT))
+    assert left(monkeypatch, service, "model", "export", "s", "--format", "onnx-fp16", "--no-wait") == 0
+    assert capsys.readouterr().out == "chr_1: onnx-fp16 is queued\n"
+
+
 def test_nothing_can_be_pulled_of_an_upload(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
