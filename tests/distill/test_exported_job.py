@@ -17,6 +17,8 @@ from tests.distill.evaluate.finished import Done
 from tests.distill.folders import run, stage
 from tests.distill.jobs import small
 
+pytestmark = pytest.mark.timeout(400)  # torch.onnx alone takes a minute on a busy machine
+
 FORMATS = ["onnx", "onnx-fp16", {"format": "onnx-int8", "calibration": {"examples": 64}}]
 GATES = [
     {"metric": "latency_ms.p95", "on": "export:onnx", "max": 10_000},

@@ -202,7 +202,7 @@ def test_the_report_holds_what_was_asked_and_what_came_out(job: Job) -> None:
     assert report["result"] == job.result
     assert {"figure": "accuracy"}.items() <= report["table"][0].items()
     assert all(len(curve["points"]) <= 200 for curve in report["curves"])
-    for probabilities in report["temperature"]["probabilities"]:
+    for probabilities in report["temperature"]["teacher"]:
         assert sum(probabilities) == pytest.approx(1)
 
 
