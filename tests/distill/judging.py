@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 
 from distill.config.document import parse_job
+from distill.config.folder import Incumbent
 from distill.config.job import JobDocument
+from distill.config.networks import Input, Network
 from distill.config.tasks import Task
 from distill.evaluate.cost import Times
 from distill.evaluate.measure import Rows
-from distill.gates import Evidence
+from distill.gates import Evidence, judge
 from distill.tasks import science_of
 
 COSTS = {"size_bytes": 1000, "parameters": 250, "macs": 500}
@@ -57,3 +59,37 @@ def result(**change: Any) -> dict[str, Any]:
         "incumbents": {},
         **change,
     }
+
+
+LABELS = [0] * 10 + [1] * 10
+RIGHT = LABELS
+INCUMBENT = Incumbent(
+    model="mdl_1",
+    name="digits",
+    version=3,
+    said="digits@production",
+    network=Network(
+        task="tabular-classification",
+        architecture="mlp",
+        config={},
+        labels=["a", "b"],
+        num_outputs=2,
+        input=Input(kind="tabular", shape=[4], dtype="float32"),
+    ),
+)
+
+
+def wrong(*places: int) -> list[int]:
+    """Answers that are right but at these places."""
+    return [1 - label if place in places else label for place, label in enumerate(LABELS)]
+
+
+def of_student(answers: list[int], **others: list[int]) -> Evidence:
+    return evidence(LABELS, {"teacher": RIGHT, "student": answers, **others})
+
+
+def judged(
+    gate: Mapping[str, Any], proof: Evidence, facts: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    (entry,) = judge(document(gate), facts or result(), proof, incumbents=[INCUMBENT])
+    return entry
