@@ -24,6 +24,7 @@ def test_without_it_the_command_that_installs_it_is_told(
 
 
 @pytest.mark.skipif(find_spec("executorch") is None, reason="executorch is not installed")
+@pytest.mark.timeout(600)  # it builds its patterns of operators anew in each process
 @pytest.mark.filterwarnings("ignore")  # its runtime calls itself experimental
 def test_a_program_answers_one_example_at_a_time_as_the_student(images: Source, tmp_path: Path) -> None:
     from executorch.runtime import Runtime

@@ -14,6 +14,7 @@ from distill.export.int8 import calibration_rows, int8_outputs
 from distill.export.source import Made, Source
 from tests.distill.export.sources import answers, outputs
 
+pytestmark = pytest.mark.xdist_group("graphs")  # each takes seconds to draw, and is drawn once
 INT8 = Export(format="onnx-int8", calibration=Calibration(examples=70), max_drop=0.01)
 
 

@@ -1,6 +1,7 @@
 """A student as an ONNX file: from examples as they are stored to answers."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from distill.export.source import Made, Source
 from tests.distill.export import sources
 from tests.distill.export.sources import WEIGHTS_SHA256, answers, outputs, session
 
+pytestmark = pytest.mark.xdist_group("graphs")  # each takes seconds to draw, and is drawn once
 ONNX = Export(format="onnx")
 
 
@@ -55,6 +57,19 @@ def test_a_file_says_what_it_is_and_nothing_of_the_machine_that_made_it(
     assert said["student_sha256"] == WEIGHTS_SHA256
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
     assert b".py" not in (tmp_path / "student.onnx").read_bytes()
+
+
+def test_the_lines_of_the_docs_run_the_file(
+    images: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(ONNX, images, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[3] / "docs" / "exports.md").read_text()
+    (lines,) = re.findall(r"```python\n(.*?session.*?)```", page, re.DOTALL)
+    assert isinstance(images.training, torch.Tensor)
+    known = {"pixels": images.training.numpy()}
+    exec(lines, known)
+    assert known["logits"].shape == (80, 3)
 
 
 def test_numbers_leave_in_the_units_of_their_labels(numbers: Source, tmp_path: Path) -> None:
