@@ -29,13 +29,16 @@ LONGEST_TWEET = 48
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 
 NETWORKS: dict[str, dict[str, Any]] = {
-    "images": {"architecture": "cnn", "config": {"depth": 5, "width": 16}},
+    "images": {
+        "architecture": "cnn",
+        "config": {"depth": 5, "width": 16, "stages": [1, 1, 2], "dropout": 0.2},
+    },
     "digits": {"architecture": "mlp", "config": {"depth": 3, "width": 1200, "dropout": 0.5}},
     "table": {"architecture": "mlp", "config": {"depth": 4, "width": 512, "dropout": 0.25}},
     "text": {"huggingface": {"model_type": "bert", "num_hidden_layers": 2, "hidden_size": 128}},
 }
 TRAINING: dict[str, dict[str, Any]] = {
-    "images": {"epochs": 8, "batch_size": 128, "optimizer": {"kind": "adamw", "learning_rate": 5e-3}},
+    "images": {"epochs": 12, "batch_size": 128, "optimizer": {"kind": "adamw", "learning_rate": 5e-3}},
     "digits": {"epochs": 40, "batch_size": 128, "optimizer": {"kind": "adamw", "learning_rate": 1e-3}},
     "table": {"epochs": 60, "batch_size": 128, "optimizer": {"kind": "adamw", "learning_rate": 2e-3}},
     "text": {"epochs": 4, "batch_size": 64, "optimizer": {"kind": "adamw", "learning_rate": 5e-4}},
@@ -58,11 +61,11 @@ def teacher_of(data: Prepared, work: Path) -> Taught:
         "evaluation": {"control": False},
     }
     # A job has a teacher even where no loss asks it; one of texts brings the tokenizer.
-    nobody = _untrained_bert(data, work) if data.dataset.input.kind == "text" else None
+    nobody = untrained_bert(data, work) if data.dataset.input.kind == "text" else None
     return outcome(work / "teachers" / data.name, document, data, nobody).student()
 
 
-def _untrained_bert(data: Prepared, work: Path) -> Taught:
+def untrained_bert(data: Prepared, work: Path) -> Taught:
     """As small as may be, but with the vocabulary and the length that all networks of texts take over."""
     folder = work / "teachers" / "tokenizer"
     record = folder / "network.json"
