@@ -17,17 +17,19 @@ from tests.faults.yard import Yard
 from tests.worker.scripted import submit
 from worker import processes
 
+STEPS = 600
+"""Of each run and stage: so many that the job outlives five kills on a quick machine too."""
 BRIEF: dict[str, Any] = {"batch_size": 64, "checkpoint_every_s": 1}
 STAGES = [
     {
         "name": "first",
         "losses": [{"kind": "soft_target", "weight": 1.0}],
-        "training": {**BRIEF, "steps": 100},
+        "training": {**BRIEF, "steps": STEPS},
     },
     {
         "name": "second",
         "losses": [{"kind": "soft_target", "weight": 0.5}, {"kind": "hard_target", "weight": 0.5}],
-        "training": {**BRIEF, "steps": 100},
+        "training": {**BRIEF, "steps": STEPS},
     },
 ]
 SPEC: dict[str, Any] = {
@@ -38,7 +40,7 @@ SPEC: dict[str, Any] = {
         "train": {
             "architecture": "mlp",
             "config": {"depth": 3, "width": 64},
-            "training": {**BRIEF, "steps": 100},
+            "training": {**BRIEF, "steps": STEPS},
         }
     },
     "student": {"architecture": "mlp", "config": {"depth": 2, "width": 16}},
@@ -49,7 +51,7 @@ SPEC: dict[str, Any] = {
 KILLS = 5
 PATIENT = {"lease": timedelta(seconds=60), "give_up_after": timedelta(seconds=45)}
 """The process is killed here, and its supervisor sees that at once: it takes no lease to run out."""
-WITH_A_CLOCK = {"log", "report", "metrics"}
+WITH_A_CLOCK = {"log", "report", "metrics", "card", "manifest"}
 """Kinds of artifacts that tell when and how fast; the rows of the metrics are compared instead."""
 
 

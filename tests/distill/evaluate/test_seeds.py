@@ -99,6 +99,7 @@ def test_every_network_of_a_job_has_a_column_of_predictions_that_its_figures_fol
 
     accuracies = {run: (logits.argmax(1) == labels).double().mean().item() for run, logits in of_runs.items()}
 
+    assert accuracies.pop("export:safetensors") == accuracies["student"]
     assert len(accuracies) == 2 + 3 * 3
     for run in ("teacher", "student", "control"):
         assert accuracies[run] == pytest.approx(job.result[run]["accuracy"])
