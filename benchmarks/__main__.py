@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import first_step, lists, overhead, queue, soak, submit, upload_memory
+from benchmarks import exports, first_step, lists, overhead, queue, soak, submit, upload_memory
 from benchmarks.teaches import __main__ as teaches
 
 ALL = {
@@ -11,7 +11,13 @@ ALL = {
     "overhead": overhead.main,
     "upload_memory": upload_memory.main,
 }
-LONG = {"teaches": teaches.main, "queue": queue.main, "lists": lists.main, "soak": soak.main}
+LONG = {
+    "teaches": teaches.main,
+    "exports": exports.main,
+    "queue": queue.main,
+    "lists": lists.main,
+    "soak": soak.main,
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
