@@ -13,7 +13,6 @@ from typing import Any
 
 from ledger import tables
 from ledger.database import Sessions
-from ledger.errors import DatabaseBusy
 from ledger.files import Store
 from ledger.queries import attempts, checkpoints, events_after, get_job, log_text
 from ledger.queue import Doorbell
@@ -165,13 +164,6 @@ class Yard:
         """The database as its own driver spells it."""
         url = self.sessions.engine.url.set(drivername="postgresql")
         return url.render_as_string(hide_password=False)
-
-    def database_answers(self) -> bool:
-        try:
-            self.workers()
-        except DatabaseBusy:
-            return False
-        return True
 
     def workers_log(self) -> str:
         path = self._tmp_path / "workers.log"
