@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
+from distill.config.events import Conclusion
 from distill.config.figures import Figure, figures_of, split_metric
 from distill.config.folder import Incumbent
 from distill.config.gates import Gate
@@ -23,7 +24,6 @@ from distill.evaluate.measure import Rows
 from distill.evaluate.sums import Sums, sums_of
 
 Verdict = Literal["passed", "failed", "inconclusive"]
-Conclusion = Literal["passed", "gate_failed", "gate_inconclusive", "export_failed", "no_gate"]
 
 ROUNDING = 1e-12
 """The share by which a figure may miss its bound: what is left of a decimal fraction in binary."""

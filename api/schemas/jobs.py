@@ -5,24 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from api.schemas.shared import Moment, Read
-from distill.config.events import ErrorClass, Phase
+from distill.config.events import ArtifactKind, Conclusion, ErrorClass, Phase
 from distill.config.job import Metadata
 from distill.config.section import Section
 
 JobStatus = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
-ArtifactKind = Literal[
-    "student",
-    "teacher",
-    "export",
-    "predictions",
-    "metrics",
-    "report",
-    "card",
-    "manifest",
-    "log",
-    "checkpoint",
-]
-Conclusion = Literal["passed", "gate_failed", "gate_inconclusive", "export_failed", "no_gate"]
 
 
 class PhaseRead(Read):

@@ -20,6 +20,19 @@ Phase = Literal[
     "verifying",
 ]
 ErrorClass = Literal["user", "data", "resource", "infrastructure", "timeout", "internal"]
+ArtifactKind = Literal[
+    "student",
+    "teacher",
+    "export",
+    "predictions",
+    "metrics",
+    "report",
+    "card",
+    "manifest",
+    "log",
+    "checkpoint",
+]
+Conclusion = Literal["passed", "gate_failed", "gate_inconclusive", "export_failed", "no_gate"]
 
 
 class PhaseChanged(Section):
@@ -78,18 +91,7 @@ class CheckpointWritten(Section):
 class ArtifactWritten(Section):
     """A file of `out/` to keep."""
 
-    kind: Literal[
-        "student",
-        "teacher",
-        "export",
-        "predictions",
-        "metrics",
-        "report",
-        "card",
-        "manifest",
-        "log",
-        "checkpoint",
-    ]
+    kind: ArtifactKind
     format: str
     path: str
     filename: str
@@ -111,7 +113,7 @@ class Finished(Section):
 
     type: Literal["finished"] = "finished"
     result: dict[str, Any]
-    conclusion: Literal["passed", "gate_failed", "gate_inconclusive", "export_failed", "no_gate"]
+    conclusion: Conclusion
     artifacts: list[ArtifactWritten]
     student: Network | None
     layers: list[Layer] = []

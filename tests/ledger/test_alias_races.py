@@ -4,8 +4,6 @@ import threading
 from collections.abc import Callable
 from itertools import pairwise
 
-import pytest
-
 from ledger import aliases, catalog, lifecycle, queries
 from ledger.aliases import Wish
 from ledger.database import Sessions
@@ -13,8 +11,6 @@ from ledger.errors import InUse, SpecInvalid
 from ledger.tables import Model
 from tests.ledger.builders import (
     KEY,
-    a_dataset,
-    a_model,
     a_student,
     claimed,
     finished,
@@ -23,13 +19,6 @@ from tests.ledger.builders import (
     pointed,
     submitted,
 )
-
-
-@pytest.fixture
-def two_versions(sessions: Sessions, project_id: str) -> list[Model]:
-    with sessions.writing() as session:
-        a_dataset(session, project_id)
-        return [a_model(session, project_id, name="s", version=version) for version in (1, 2)]
 
 
 def test_many_moves_of_one_alias_at_once_take_turns(

@@ -7,20 +7,13 @@ from ledger.database import Sessions
 from ledger.errors import GatesNotPassed, InputRejected, InputsNotReady, InUse, NotFound, SpecInvalid
 from ledger.states import InputStatus
 from ledger.tables import Event, Model
-from tests.ledger.builders import KEY, a_dataset, a_model, a_student, meant, pointed
+from tests.ledger.builders import KEY, a_model, a_student, meant, pointed
 
 FAILED_GATE = {"metric": "accuracy", "on": "student", "relative_to": "teacher", "verdict": "failed"}
 NOT_PASSED = {
     "conclusion": "gate_failed",
     "result": {"student": {}, "gates": [FAILED_GATE, {"metric": "size_bytes", "verdict": "passed"}]},
 }
-
-
-@pytest.fixture
-def two_versions(sessions: Sessions, project_id: str) -> list[Model]:
-    with sessions.writing() as session:
-        a_dataset(session, project_id)
-        return [a_model(session, project_id, name="s", version=version) for version in (1, 2)]
 
 
 def test_an_alias_points_where_it_was_moved_last_and_its_history_says_where_it_pointed(
